@@ -25,7 +25,7 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any, Final, Literal
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping, Sequence
+    from collections.abc import Generator, Mapping, Sequence
 
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
@@ -147,13 +147,14 @@ _RC: Final[Mapping[str, Any]] = {
 
 
 @contextmanager
-def page_style() -> Iterator[None]:
+def page_style() -> Generator[None]:
     """Draw with the page's defaults inside the block; also a decorator, `@page_style()`."""
     import matplotlib as mpl
 
-    with mpl.rc_context({}):
+    settings: Any = mpl.rcParams
+    with mpl.rc_context():
         mpl.rcdefaults()
-        mpl.rcParams.update(dict(_RC))
+        settings.update(_RC)
         yield
 
 

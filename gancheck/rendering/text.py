@@ -1,0 +1,104 @@
+"""How does a string that a stranger may have written become safe, readable text on a page?
+
+`clean` runs on every string that a template prints (it is the environment's `finalize`), before
+autoescaping: terminal escapes, control and bidirectional characters never reach the reader.
+`prose` also sets numbers as the rest of the page does.
+"""
+
+from __future__ import annotations
+
+import re
+import unicodedata
+
+from markupsafe import Markup, escape
+
+from gancheck.measures.figures import MINUS, THIN, TIMES
+
+__all__ = ["clean", "first_sentence", "identifier", "prose"]
+
+_TERMINAL = re.compile(r"\x1b(?:\[[0-?]*[ -/]*[@-~]|\][^\x07\x1b]*(?:\x07|\x1b\\)?|[@-Z\\-_])")
+_KEPT = frozenset("\n\t")
+_FORBIDDEN = frozenset({"Cc", "Cf", "Cs", "Co", "Cn", "Zl", "Zp"})
+_NO_BREAK = "\u00a0"
+_SUPERSCRIPT = str.maketrans("-0123456789", "⁻⁰¹²³⁴⁵⁶⁷⁸⁹")
+
+
+def clean(text: str) -> str:
+    """Drop what steers a terminal or the direction of text, and what UTF-8 cannot carry.
+
+    Example:
+        >>> clean(chr(27) + "[31mred" + chr(27) + "[0m " + chr(0x202E) + "abc" + chr(0))
+        'red abc'
+    """
+    text = _TERMINAL.sub("", text)
+    return "".join(c for c in text if c in _KEPT or unicodedata.category(c) not in _FORBIDDEN)
+
+
+def _power(match: re.Match[str]) -> str:
+    power = str(int(match[2])).translate(_SUPERSCRIPT)
+    return f"{match[1]}{THIN}{TIMES}{THIN}10{power}"
+
+
+def _thousands(match: re.Match[str]) -> str:
+    return f"{int(match[0].replace(',', '')):,}".replace(",", THIN)
+
+
+_RULES = (
+    (re.compile(r"[ \u00a0]?(?:\+/-|±)[ \u00a0]?"), f"{_NO_BREAK}±{_NO_BREAK}"),
+    (re.compile(r"(?<![\w.])(-?\d+(?:\.\d+)?)[eE]([+-]?\d+)\b"), _power),
+    (re.compile(r"(?<![\w.,])\d{1,3}(?:,\d{3})+(?![\w,])"), _thousands),
+    (re.compile(r"(?<![\w.,-])[1-9]\d{4,11}(?![\w-]|\.\d)"), _thousands),
+    (re.compile(r"(?<=[\s(\[=<>,±\u00a0])-(?=[\d.])|^-(?=\d)"), MINUS),
+    (re.compile(r"(?<=\d) ?%"), f"{THIN}%"),
+    (re.compile(r"(?<=\s)--(?=\s)"), "\u2013"),
+    (re.compile(r"<="), "≤"),
+    (re.compile(r">="), "≥"),
+    (re.compile(r"(?<=\w)'(?=\w)"), "\u2019"),
+)
+
+
+def _set_well(text: str) -> str:
+    for pattern, replacement in _RULES:
+        text = pattern.sub(replacement, text)
+    return text
+
+
+def prose(text: str) -> Markup:
+    """A sentence for the page: escaped, numbers set well, `code` and **the phrase to keep** marked.
+
+    Example:
+        >>> str(prose("<b> `D` is **flat**")).replace("&lt;", "(").replace("&gt;", ")")
+        '(b) <code>D</code> is <b>flat</b>'
+    """
+    parts = re.split(r"`([^`]+)`", clean(text))
+    out: list[str] = []
+    for number, part in enumerate(parts):
+        if number % 2:
+            out.append(f"<code>{escape(part)}</code>")
+            continue
+        out.append(re.sub(r"\*\*([^*]+)\*\*", r"<b>\1</b>", str(escape(_set_well(part)))))
+    return Markup("".join(out))
+
+
+def first_sentence(text: str) -> tuple[str, str]:
+    """Split an instruction into its first sentence and the rest.
+
+    Example:
+        >>> first_sentence("Lower the step to 0.5. Then measure again.")
+        ('Lower the step to 0.5.', 'Then measure again.')
+    """
+    match = re.match(r"(.{3,90}?[.!?;:])\s+(?=\S)(.*)", text.strip(), re.DOTALL)
+    if match is None:
+        return text.strip(), ""
+    head, rest = match[1].rstrip(";:."), match[2]
+    return f"{head}.", rest[:1].upper() + rest[1:]
+
+
+def identifier(text: str) -> str:
+    """What of a string may stand in an id or a file name.
+
+    Example:
+        >>> identifier("../GC 001")
+        'GC-001'
+    """
+    return re.sub(r"[^A-Za-z0-9_]+", "-", clean(text)).strip("-")[:64] or "x"
