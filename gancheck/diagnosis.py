@@ -146,7 +146,7 @@ class Plan:
     """
 
     batch_size: int = 256
-    batches: int = 8
+    batches: int = 4
     samples: int = 10_000
     gradient_batch: int = 32
     probes: int = 64

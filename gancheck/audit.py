@@ -1,0 +1,215 @@
+"""Which diagnostics run on a game, in which order, within which budget?
+
+`diagnose` is the one way from a game to a report: it runs each chosen diagnostic of the shelf,
+times it, and turns "not applicable" and "did not converge" into findings with their reason. The
+game is left bit-identical, also when a measure raises. Between diagnostics it looks at the budget;
+what was measured is kept.
+"""
+
+from __future__ import annotations
+
+import platform
+import re
+import time
+from dataclasses import replace
+from importlib.metadata import version
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import torch
+
+from gancheck import content
+from gancheck.diagnosis import Finding, Gallery, NotApplicable, Plan, Report, Verdict
+from gancheck.operators import OperatorError
+from gancheck.operators.eigenpairs import NotConverged
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+
+    from gancheck.diagnosis import Diagnostic
+    from gancheck.games.game import Game
+
+__all__ = ["diagnose", "gallery", "parse_budget"]
+
+_SHOWN = 24  # samples on the page, the first ones, not selected
+_POINTS = 2000
+_UNITS = {"s": 1.0, "m": 60.0, "h": 3600.0}
+
+
+def diagnose(
+    game: Game,
+    *,
+    codes: Sequence[str] | None = None,
+    plan: Plan | None = None,
+    seed: int | None = None,
+    budget: float | str | None = None,
+    title: str = "game",
+    provenance: dict[str, Any] | None = None,
+    progress: Callable[[str], None] | None = None,
+) -> Report:
+    """Measure and judge a game.
+
+    Args:
+        game: what is examined; bit-identical afterwards.
+        codes: diagnostics to run; all on the shelf where not given.
+        plan: sample sizes and seeds.
+        seed: replaces the plan's seed.
+        budget: seconds, or text like `90s`, `5m`; no further diagnostic begins once it is spent.
+        title: for the page.
+        provenance: what is known of where the game came from.
+        progress: told the code and question of each diagnostic as it begins.
+
+    Returns:
+        A report; `complete` is False where the budget ended before every chosen diagnostic ran, or
+        where the user interrupted.
+
+    Raises:
+        ValueError: an unknown code, or a budget that cannot be read.
+    """
+    shelf = content.diagnostics()
+    chosen = list(shelf) if codes is None else list(codes)
+    for code in chosen:
+        if code not in shelf:
+            raise ValueError(f"unknown diagnostic {code!r}; the shelf has {', '.join(shelf)}")
+    plan = plan or Plan()
+    if seed is not None:
+        plan = replace(plan, seed=seed)
+    limit = parse_budget(budget)
+    start = time.perf_counter()
+    findings: list[Finding] = []
+    stopped = ""
+    with game.untouched():
+        for code in chosen:
+            if limit is not None and time.perf_counter() - start >= limit:
+                stopped = f"budget of {limit:g} s spent"
+                break
+            if progress is not None:
+                progress(f"{code} {shelf[code].question}")
+            try:
+                findings.append(_run(shelf[code], game, plan))
+            except KeyboardInterrupt:
+                stopped = "interrupted"
+                break
+        pictures = _gallery_or_none(game, plan.seed)
+    seconds = time.perf_counter() - start
+    return Report(
+        findings=findings,
+        title=title,
+        complete=not stopped,
+        gallery=pictures,
+        provenance={
+            **(provenance or {}),
+            **_environment(game, plan),
+            "seconds": round(seconds, 2),
+            "not_run": [c for c in chosen if c not in {f.code for f in findings}],
+            "stopped": stopped,
+        },
+    )
+
+
+def parse_budget(budget: float | str | None) -> float | None:
+    """Seconds from a number or from text like `90s`, `5m`, `1h`.
+
+    Raises:
+        ValueError: not positive, or not readable.
+
+    Example:
+        >>> parse_budget("5m"), parse_budget(30)
+        (300.0, 30.0)
+    """
+    if budget is None:
+        return None
+    if isinstance(budget, str):
+        match = re.fullmatch(r"(\d+(?:\.\d+)?)\s*([smh]?)", budget.strip())
+        if match is None:
+            raise ValueError(f"budget must look like 90s, 5m or 1h, got {budget!r}")
+        budget = float(match[1]) * _UNITS[match[2] or "s"]
+    if not budget > 0.0:
+        raise ValueError(f"budget must be positive, got {budget!r}")
+    return float(budget)
+
+
+def gallery(game: Game, *, seed: int = 0) -> Gallery:
+    """The first generated samples of a seed beside real ones, as images or points of the plane.
+
+    Images: a square number of grey values a sample (flat or with image axes), scaled to 0..1 by
+    the range of the real data.
+
+    Raises:
+        NotApplicable: an analytic game, or samples that are neither images nor points.
+    """
+    if game.analytic:
+        raise NotApplicable("an analytic game has no samples")
+    limit = game.data.size
+    fake = _host(game.draw_samples(_POINTS, seed=seed))
+    real = _host(game.draw_real(_POINTS if limit is None else min(_POINTS, limit), seed=seed))
+    note = f"the first samples of seed {seed}, not selected"
+    if fake.shape[1] == 2:
+        return Gallery(kind="points", generated=fake, real=real, note=note)
+    side = round(fake.shape[1] ** 0.5)
+    if side * side != fake.shape[1] or side < 4:
+        raise NotApplicable(f"samples of {fake.shape[1]} numbers are neither points nor images")
+    first = fake[:_SHOWN]
+    distance = torch.cdist(torch.from_numpy(first), torch.from_numpy(real)).numpy()
+    low, high = float(real.min()), float(real.max())
+    span = high - low if high > low else 1.0
+
+    def picture(x: np.ndarray) -> np.ndarray:
+        return np.clip((x.reshape(-1, side, side) - low) / span, 0.0, 1.0)
+
+    return Gallery(
+        kind="images",
+        generated=picture(first),
+        real=picture(real[:_SHOWN]),
+        nearest=picture(real[distance.argmin(axis=1)]),
+        note=note,
+    )
+
+
+def _run(diagnostic: Diagnostic, game: Game, plan: Plan) -> Finding:
+    """One diagnostic, timed; a question without an answer is a finding too."""
+    start = time.perf_counter()
+    try:
+        finding = diagnostic.judge(diagnostic.measure(game, plan))
+    except NotApplicable as reason:
+        finding = Finding(
+            code=diagnostic.code,
+            verdict=Verdict.not_applicable,
+            title="Not applicable",
+            because=str(reason),
+            theorems=diagnostic.theorems,
+        )
+    except (NotConverged, OperatorError) as reason:
+        finding = Finding(
+            code=diagnostic.code,
+            verdict=Verdict.undecided,
+            title="Could not be measured",
+            because=str(reason),
+            remedy="Measure in double precision (--dtype float64) or with a larger batch.",
+            theorems=diagnostic.theorems,
+        )
+    return replace(finding, seconds=time.perf_counter() - start)
+
+
+def _gallery_or_none(game: Game, seed: int) -> Gallery | None:
+    try:
+        return gallery(game, seed=seed)
+    except NotApplicable:
+        return None
+
+
+def _host(x: torch.Tensor) -> np.ndarray:
+    return x.reshape(len(x), -1).double().cpu().numpy()
+
+
+def _environment(game: Game, plan: Plan) -> dict[str, Any]:
+    return {
+        "gancheck": version("gancheck"),
+        "torch": torch.__version__,
+        "python": platform.python_version(),
+        "device": str(game.device),
+        "dtype": str(game.dtype),
+        "parameters": dict(zip(("generator", "discriminator"), game.sizes(), strict=True)),
+        "loss": game.loss.name,
+        "plan": {name: getattr(plan, name) for name in plan.__slots__},
+    }

@@ -1,0 +1,1 @@
+"""What is played: two players, one loss each, a latent law and data."""

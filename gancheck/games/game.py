@@ -1,0 +1,419 @@
+"""What is a two-player game, as functions of two parameter lists and a batch?
+
+`Game` is the one object that every operator and measure takes: two `nn.Module`s with a named loss
+or a pair of callables, or (`Game.from_losses`) two plain functions of two parameter vectors, so
+that the Dirac-GAN and a network with thirty million parameters go through the same code.
+
+Nothing here moves the user's modules: losses are evaluated by `torch.func.functional_call` on
+parameters handed in and on copies of the buffers, and whatever a forward pass leaves on a module
+(running statistics, the recomputed weight of an old-style spectral norm) is put back.
+"""
+
+from __future__ import annotations
+
+import contextlib
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Literal
+
+import torch
+from torch import Tensor, nn
+from torch.func import functional_call
+
+from gancheck.games.data import as_sampler
+from gancheck.games.losses import Loss, resolve
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator, Sequence
+
+    from gancheck.games.latents import Latent
+
+    LossFunction = Callable[[Callable[[Tensor], Tensor], Tensor, Tensor], Tensor]
+    VectorLoss = Callable[[Tensor, Tensor], Tensor]
+
+__all__ = ["Batch", "Game", "Player", "StepRule"]
+
+Player = Literal["generator", "discriminator"]
+_PENALTY_STREAM = 0x5EED  # offset that keeps interpolation weights apart from the batch's own draws
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Batch:
+    """A fixed evaluation batch: the same one gives the same losses, bit for bit.
+
+    Attributes:
+        real: data [n, ...] in the generator's dtype and device; None for an analytic game.
+        latent: [n, latent size]; None for an analytic game.
+        seed: what it was drawn with.
+    """
+
+    real: Tensor | None
+    latent: Tensor | None
+    seed: int
+
+    @property
+    def size(self) -> int:
+        """Number of latents; 1 for an analytic game."""
+        return 1 if self.latent is None else int(self.latent.shape[0])
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StepRule:
+    """How the players were stepped, where that is known.
+
+    Attributes:
+        name: `sgd` or `adam`.
+        scale: step of each coordinate [n]: the learning rate, divided for Adam by the root of its
+            bias-corrected second moment plus eps.
+        alternating: True where the discriminator moved first and the generator saw its move.
+    """
+
+    name: str
+    scale: Tensor
+    alternating: bool = False
+
+
+class _CallableLoss:
+    """A user's pair of functions f(score, real, fake) with the interface of a named loss."""
+
+    name = "custom"
+    probabilistic = False
+
+    def __init__(self, generator: LossFunction, discriminator: LossFunction) -> None:
+        self._generator, self._discriminator = generator, discriminator
+
+    def generator(
+        self, score: Any, real: Tensor, fake: Tensor, *, rng: torch.Generator | None = None
+    ) -> Tensor:
+        del rng
+        return self._generator(score, real, fake)
+
+    def discriminator(
+        self, score: Any, real: Tensor, fake: Tensor, *, rng: torch.Generator | None = None
+    ) -> Tensor:
+        del rng
+        return self._discriminator(score, real, fake)
+
+
+class Game:
+    """A generator and a discriminator, one loss for each, a latent law and data.
+
+    Args:
+        generator: z [n, latent size] -> samples [n, ...].
+        discriminator: samples -> one number each ([n] or [n, 1]).
+        loss: a name (`minimax`, `non-saturating`, `lsgan`, `hinge`, `wgan`, `wgan-gp`) or a pair
+            (generator loss, discriminator loss) of callables f(score, real, fake) -> scalar, where
+            `score` is the discriminator; both are minimised.
+        latent: from `gancheck.latents`.
+        data: tensor or array [N, ...], `Dataset`, or callable (n, torch.Generator) -> [n, ...].
+        discriminator_output: `logit`, or `probability` where the module ends in a sigmoid; then
+            the score is its logit, clipped at the dtype's machine epsilon.
+        step: how the players were stepped, where known.
+        labels: [N] classes of finite data, row by row, where known.
+
+    Raises:
+        ValueError: unknown loss, a generator without parameters, data that is empty or not finite.
+    """
+
+    def __init__(
+        self,
+        generator: nn.Module,
+        discriminator: nn.Module,
+        *,
+        loss: str | tuple[LossFunction, LossFunction],
+        latent: Latent,
+        data: Any,
+        discriminator_output: Literal["logit", "probability"] = "logit",
+        step: StepRule | None = None,
+        labels: Tensor | None = None,
+    ) -> None:
+        for name, module in (("generator", generator), ("discriminator", discriminator)):
+            if not any(True for _ in module.parameters()):
+                raise ValueError(f"{name} has no parameters: there is nothing for it to play with")
+        if discriminator_output not in ("logit", "probability"):
+            raise ValueError(
+                f"discriminator_output must be 'logit' or 'probability', got {discriminator_output!r}"
+            )
+        self.modules: dict[Player, nn.Module] | None = {
+            "generator": generator,
+            "discriminator": discriminator,
+        }
+        self.loss: Loss | _CallableLoss = (
+            resolve(loss) if isinstance(loss, str) else _CallableLoss(*loss)
+        )
+        self.latent = latent
+        self.data = as_sampler(data)
+        self.discriminator_output = discriminator_output
+        self.step = step
+        if labels is not None and labels.shape != (self.data.size,):
+            raise ValueError(
+                f"labels must have shape ({self.data.size},), one a row of the data, "
+                f"got {tuple(labels.shape)}"
+            )
+        self.labels = labels
+        self._functions: tuple[VectorLoss, VectorLoss] | None = None
+        self._vectors: dict[Player, Tensor] | None = None
+
+    @classmethod
+    def from_losses(
+        cls, loss_g: VectorLoss, loss_d: VectorLoss, theta_g: Tensor, theta_d: Tensor
+    ) -> Game:
+        """A game of two plain functions of two parameter vectors, both minimised.
+
+        Args:
+            loss_g: (theta_g, theta_d) -> scalar, twice differentiable by autograd.
+            loss_d: the same for the discriminator.
+            theta_g: [m], floating point; the point at which the game is examined.
+            theta_d: [k], of the same dtype and device.
+
+        Raises:
+            ValueError: a vector that is not one-dimensional, empty, or not floating point.
+        """
+        for name, theta in (("theta_g", theta_g), ("theta_d", theta_d)):
+            if theta.ndim != 1 or theta.numel() == 0 or not theta.is_floating_point():
+                raise ValueError(
+                    f"{name} must be a non-empty one-dimensional floating-point tensor, "
+                    f"got shape {tuple(theta.shape)} of {theta.dtype}"
+                )
+        game = cls.__new__(cls)
+        game.modules = None
+        game.loss = _CallableLoss(_no_samples, _no_samples)
+        game.discriminator_output = "logit"
+        game.step = None
+        game.labels = None
+        game._functions = (loss_g, loss_d)  # noqa: SLF001 (an alternative constructor)
+        game._vectors = {"generator": theta_g, "discriminator": theta_d}  # noqa: SLF001
+        return game
+
+    @property
+    def analytic(self) -> bool:
+        """Whether the losses are plain functions: no samples, nothing to average over."""
+        return self._functions is not None
+
+    def parameters(self, player: Player) -> list[Tensor]:
+        """The player's live parameters, in the order of `named_parameters()`."""
+        if self._vectors is not None:
+            return [self._vectors[player]]
+        return [p for _, p in self._module(player).named_parameters()]
+
+    def snapshot(self) -> tuple[list[Tensor], list[Tensor]]:
+        """Detached copies of both players' parameters that require gradients."""
+        g, d = (
+            [p.detach().clone().requires_grad_() for p in self.parameters(player)]
+            for player in ("generator", "discriminator")
+        )
+        return g, d
+
+    @property
+    def dtype(self) -> torch.dtype:
+        """Of the generator's first parameter; latents and data follow it."""
+        return self.parameters("generator")[0].dtype
+
+    @property
+    def device(self) -> torch.device:
+        """Of the generator's first parameter; latents and data follow it."""
+        return self.parameters("generator")[0].device
+
+    def sizes(self) -> tuple[int, int]:
+        """Number of parameters of the generator and of the discriminator."""
+        g, d = (
+            sum(p.numel() for p in self.parameters(player))
+            for player in ("generator", "discriminator")
+        )
+        return g, d
+
+    def sample(self, n: int, *, seed: int = 0) -> Batch:
+        """Draw a fixed evaluation batch: first the latents, then the data, from one stream.
+
+        Raises:
+            ValueError: n below 1, or above the size of finite data.
+        """
+        if n < 1:
+            raise ValueError(f"n must be at least 1, got {n}")
+        if self.analytic:
+            return Batch(real=None, latent=None, seed=seed)
+        rng = torch.Generator().manual_seed(seed)
+        latent = self.latent.sample(n, rng)
+        return Batch(real=self._cast(self.data.draw(n, rng)), latent=self._cast(latent), seed=seed)
+
+    def draw_latent(self, n: int, *, seed: int = 0) -> Tensor:
+        """Latents alone [n, latent size], in the generator's dtype and device."""
+        rng = torch.Generator().manual_seed(seed)
+        return self._cast(self.latent.sample(n, rng))
+
+    def draw_real(self, n: int, *, seed: int = 0) -> Tensor:
+        """Data alone [n, ...], in the generator's dtype and device."""
+        return self._cast(self.data.draw(n, torch.Generator().manual_seed(seed)))
+
+    def draw_samples(self, n: int, *, seed: int = 0, chunk: int = 1000) -> Tensor:
+        """Generated samples [n, ...], detached, made in chunks."""
+        with self.untouched(), torch.no_grad():
+            return torch.cat(
+                [self.generate(z) for z in self.draw_latent(n, seed=seed).split(chunk)]
+            )
+
+    def draw_labels(self, n: int, *, seed: int = 0) -> Tensor | None:
+        """The classes [n] of `draw_real(n, seed=seed)`, or None where they are not known."""
+        if self.labels is None:
+            return None
+        rng = torch.Generator().manual_seed(seed)
+        return self.labels[torch.randperm(len(self.labels), generator=rng)[:n]]
+
+    def losses(
+        self, theta_g: Sequence[Tensor], theta_d: Sequence[Tensor], batch: Batch
+    ) -> tuple[Tensor, Tensor]:
+        """Both losses at given parameters, differentiable in all of them.
+
+        The generator's samples are made once and serve both losses. The discriminator sees real
+        and generated samples in separate passes, as batch norm in training mode requires.
+
+        Raises:
+            ValueError: a loss that is not a finite scalar, or a discriminator that does not give
+                one number a sample.
+        """
+        if self._functions is not None:
+            loss_g, loss_d = (f(theta_g[0], theta_d[0]) for f in self._functions)
+        else:
+            if batch.real is None or batch.latent is None:
+                raise ValueError("batch holds no samples; draw it with game.sample(n)")
+            with self._undisturbed(values=False):
+                # Dropout masks belong to the batch, so that one batch is one function.
+                torch.manual_seed(batch.seed)
+                fake = self.generate(batch.latent, theta_g)
+
+                def score(x: Tensor) -> Tensor:
+                    return self.score(x, theta_d)
+
+                loss_g = self.loss.generator(score, batch.real, fake, rng=_penalty_rng(batch))
+                loss_d = self.loss.discriminator(score, batch.real, fake, rng=_penalty_rng(batch))
+        for name, value in (("generator", loss_g), ("discriminator", loss_d)):
+            if value.numel() != 1 or not bool(torch.isfinite(value.detach()).all()):
+                shown = value.item() if value.numel() == 1 else f"shape {tuple(value.shape)}"
+                raise ValueError(
+                    f"the {name}'s loss must be one finite number, got {shown}; "
+                    "look for NaN in the parameters or in the data"
+                )
+        return loss_g.reshape(()), loss_d.reshape(())
+
+    def generate(self, latent: Tensor, theta_g: Sequence[Tensor] | None = None) -> Tensor:
+        """Samples [n, ...] for latents [n, size]; at the live parameters where none are given."""
+        return self._call("generator", latent, theta_g)
+
+    def score(self, x: Tensor, theta_d: Sequence[Tensor] | None = None) -> Tensor:
+        """The discriminator's logit or critic value [n] for samples [n, ...]."""
+        out = self._call("discriminator", x, theta_d)
+        if out.numel() != x.shape[0]:
+            raise ValueError(
+                f"the discriminator must give one number a sample, got shape {tuple(out.shape)} "
+                f"for {x.shape[0]} samples; reduce it (for a patch output: mean over the patch)"
+            )
+        out = out.reshape(-1)
+        if self.discriminator_output == "probability":
+            return torch.logit(out, eps=torch.finfo(out.dtype).eps)
+        return out
+
+    @contextlib.contextmanager
+    def untouched(self) -> Iterator[None]:
+        """Leave both modules bit-identical on the way out, also when the body raises.
+
+        Parameters, buffers, `.grad`, `requires_grad`, train/eval flags, plain tensor attributes and
+        the global random state are what they were. Costs one copy of both models.
+        """
+        with self._undisturbed(values=True):
+            yield
+
+    @contextlib.contextmanager
+    def _undisturbed(self, *, values: bool) -> Iterator[None]:
+        """`untouched`; without `values`, for bodies that never write to a parameter in place."""
+        if self.modules is None:
+            with torch.random.fork_rng(devices=[]):
+                yield
+            return
+        kept = [
+            _Kept(m, values=values) for module in self.modules.values() for m in module.modules()
+        ]
+        devices = list(range(torch.cuda.device_count())) if self.device.type == "cuda" else []
+        try:
+            with torch.random.fork_rng(devices=devices):
+                yield
+        finally:
+            for item in kept:
+                item.restore()
+
+    def _module(self, player: Player) -> nn.Module:
+        if self.modules is None:
+            raise ValueError("an analytic game has no modules")
+        return self.modules[player]
+
+    def _call(self, player: Player, x: Tensor, theta: Sequence[Tensor] | None) -> Tensor:
+        module = self._module(player)
+        names = [name for name, _ in module.named_parameters()]
+        values = list(module.parameters()) if theta is None else list(theta)
+        state: dict[str, Tensor] = dict(zip(names, values, strict=True))
+        # Each call starts from the as-trained buffers and throws its updates away, so real, fake
+        # and repeated passes are passes through one and the same function.
+        state.update((name, b.detach().clone()) for name, b in module.named_buffers())
+        return functional_call(module, state, (x,))
+
+    def _cast(self, x: Tensor) -> Tensor:
+        return x.to(device=self.device, dtype=self.dtype)
+
+
+class _Kept:
+    """One submodule's attributes, and on demand the values of its tensors and their gradients."""
+
+    def __init__(self, module: nn.Module, *, values: bool) -> None:
+        self._module = module
+        self._plain = {
+            k: v
+            for k, v in module.__dict__.items()
+            if k not in ("_parameters", "_buffers", "_modules")
+        }
+        self._parameters = dict(module._parameters)  # noqa: SLF001 (no public way to put them back)
+        self._buffers = dict(module._buffers)  # noqa: SLF001
+        tensors = [
+            t for t in (*self._parameters.values(), *self._buffers.values()) if t is not None
+        ]
+        self._tensors = [_KeptTensor(t) for t in tensors] if values else []
+
+    def restore(self) -> None:
+        own = self._module.__dict__
+        for key in set(own) - set(self._plain) - {"_parameters", "_buffers", "_modules"}:
+            del own[key]
+        own.update(self._plain)
+        own["_parameters"].clear()
+        own["_parameters"].update(self._parameters)
+        own["_buffers"].clear()
+        own["_buffers"].update(self._buffers)
+        for kept in self._tensors:
+            kept.restore()
+
+
+class _KeptTensor:
+    """A tensor's bytes, its gradient and its bytes, and whether it requires one."""
+
+    def __init__(self, tensor: Tensor) -> None:
+        self._tensor = tensor
+        self._version = tensor._version  # noqa: SLF001 (counts writes in place)
+        self._value = tensor.detach().clone()
+        self._grad = tensor.grad
+        self._grad_value = None if tensor.grad is None else tensor.grad.detach().clone()
+        self._requires_grad = tensor.requires_grad
+
+    def restore(self) -> None:
+        tensor = self._tensor
+        with torch.no_grad():
+            if tensor._version != self._version:  # noqa: SLF001
+                tensor.copy_(self._value)
+            tensor.grad = self._grad
+            if self._grad is not None and self._grad_value is not None:
+                self._grad.copy_(self._grad_value)
+        if tensor.requires_grad != self._requires_grad:
+            tensor.requires_grad_(self._requires_grad)
+
+
+def _penalty_rng(batch: Batch) -> torch.Generator:
+    return torch.Generator().manual_seed(batch.seed + _PENALTY_STREAM)
+
+
+def _no_samples(score: object, real: Tensor, fake: Tensor) -> Tensor:
+    raise ValueError("an analytic game is a pair of functions of parameters, not of samples")

@@ -1,0 +1,1 @@
+"""Numbers with error bars: each measure takes a game or samples and returns a `Measurement`."""

@@ -1,0 +1,206 @@
+"""Is the discriminator so sure that the generator hears nothing?
+
+With d = sigmoid(s), the saturating loss ln(1 - d) has the gradient -d in the logit and the
+non-saturating -ln d has -(1 - d): for one sample their norms stand as (1-d)/d in every
+parametrisation (`gradient-ratio`). For a batch the ratio is one of averaged vectors and may be
+anything, so it is measured, and E(1-d)/E d, its value if all directions agreed, is put beside it.
+"""
+
+from __future__ import annotations
+
+import time
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import numpy as np
+import torch
+from torch.nn.functional import softplus
+
+from gancheck.diagnosis import Measurement, NotApplicable, Plan, Quantity
+from gancheck.measures.proportions import share
+from gancheck.measures.spectrum import mean_and_error
+
+if TYPE_CHECKING:
+    from torch import Tensor
+
+    from gancheck.games.game import Game
+
+__all__ = ["GradientRatio", "gradient_ratio", "logits", "per_sample_ratios"]
+
+SATURATED = 0.01  # d at which the ratio is 99: the saturating loss gives one per cent of the signal
+_MINIBATCHES = 64
+_SINGLE = 64
+_CHUNK = 1000
+
+
+@dataclass(frozen=True, kw_only=True)
+class GradientRatio(Measurement):
+    """Saturation of the discriminator and what it does to the generator's gradient.
+
+    Attributes:
+        loss: name of the generator's loss in use.
+        fake_logits: [samples].
+        real_logits: [samples].
+        single_d: [64] d of single generated samples.
+        single_ratio: [64] measured ratio of the two gradient norms for each of them.
+    """
+
+    loss: str
+    fake_logits: np.ndarray
+    real_logits: np.ndarray
+    single_d: np.ndarray
+    single_ratio: np.ndarray
+
+
+def gradient_ratio(game: Game, plan: Plan | None = None) -> GradientRatio:
+    """Measure saturation on many samples and gradient norms on minibatches as in training.
+
+    Returns:
+        `gradient_ratio` (mean norm of the non-saturating over the saturating gradient of
+        minibatches), `ratio_of_means` (E(1-d)/E d), `median_ratio` (median of the per-sample
+        (1-d)/d), `mean_d_fake`, `mean_d_real`, `saturated_share` (generated samples with
+        d < 0.01), `theorem_deviation` (largest relative distance of measured single-sample ratios
+        from (1-d)/d).
+
+    Raises:
+        NotApplicable: an analytic game, or a discriminator whose score is no log-odds.
+
+    Cost: two gradients for each of 64 minibatches and 64 single samples, and one pass over
+    `plan.samples` samples.
+    """
+    plan = plan or Plan()
+    if game.analytic:
+        raise NotApplicable("needs samples; this game is a pair of functions of its parameters")
+    if not game.loss.probabilistic:
+        raise NotApplicable(
+            f"the score of a {game.loss.name} discriminator is no log-odds, so d = sigmoid(score) "
+            "means nothing; train with minimax or non-saturating to ask this"
+        )
+    start = time.perf_counter()
+    with game.untouched(), torch.no_grad():
+        fake = logits(game, "fake", plan.samples, plan.seed)
+        real = logits(game, "real", plan.samples, plan.seed)
+    d = _sigmoid(fake)
+    norms = _minibatch_norms(game, plan)
+    single_d, single_ratio = per_sample_ratios(game, count=_SINGLE, seed=plan.seed)
+    quantities = {
+        "gradient_ratio": _ratio_of_means(norms[:, 0], norms[:, 1]),
+        "ratio_of_means": _ratio_of_means(_sigmoid(-fake), d),
+        "median_ratio": _median(np.exp(-fake)),
+        "mean_d_fake": _mean(d),
+        "mean_d_real": _mean(_sigmoid(real)),
+        "saturated_share": share(int((d < SATURATED).sum()), len(d)),
+        "theorem_deviation": _deviation(single_d, single_ratio),
+    }
+    return GradientRatio(
+        quantities=quantities,
+        rows=[
+            {"d": float(x), "measured_ratio": float(r), "theorem": float((1 - x) / x)}
+            for x, r in zip(single_d, single_ratio, strict=True)
+        ],
+        provenance={
+            "generated_samples": len(fake),
+            "real_samples": len(real),
+            "minibatch": plan.gradient_batch,
+            "minibatches": _MINIBATCHES,
+            "seed": plan.seed,
+            "dtype": str(game.dtype),
+            "seconds": time.perf_counter() - start,
+        },
+        loss=game.loss.name,
+        fake_logits=fake,
+        real_logits=real,
+        single_d=single_d,
+        single_ratio=single_ratio,
+    )
+
+
+def per_sample_ratios(game: Game, *, count: int, seed: int = 0) -> tuple[np.ndarray, np.ndarray]:
+    """d and ||grad(-ln d)|| / ||grad ln(1-d)|| of single generated samples, both [count].
+
+    The generator is evaluated with its batch-norm layers as they stand, one sample a pass; a
+    generator that needs a batch (batch norm in training mode) is given its sample within a batch.
+    """
+    theta_g, theta_d = game.snapshot()
+    z = game.draw_latent(count, seed=seed)
+    ds, ratios = [], []
+    with game.untouched():
+        score = game.score(game.generate(z, theta_g), theta_d)
+        for s in score:
+            sat, ns = _gradient_norms(s, theta_g)
+            ds.append(float(torch.sigmoid(s.detach())))
+            ratios.append(ns / sat if sat > 0.0 else float("nan"))
+    return np.array(ds), np.array(ratios)
+
+
+def logits(game: Game, which: str, n: int, seed: int) -> np.ndarray:
+    """Scores of n generated samples, or of n real ones (all there are, if fewer), in float64."""
+    if which == "real":
+        limit = game.data.size
+        x = game.draw_real(n if limit is None else min(n, limit), seed=seed)
+        parts = [game.score(chunk) for chunk in x.split(_CHUNK)]
+    else:
+        z = game.draw_latent(n, seed=seed)
+        parts = [game.score(game.generate(chunk)) for chunk in z.split(_CHUNK)]
+    return torch.cat(parts).detach().double().cpu().numpy()
+
+
+def _gradient_norms(s: Tensor, theta: list[Tensor]) -> tuple[float, float]:
+    """Norms of the gradients of mean ln(1-d) and of mean -ln d, from stable logits."""
+    norms = []
+    for loss in (-softplus(s).mean(), softplus(-s).mean()):
+        grads = torch.autograd.grad(loss, theta, retain_graph=True, allow_unused=True)
+        norms.append(sum(float(g.double().square().sum()) for g in grads if g is not None) ** 0.5)
+    return norms[0], norms[1]
+
+
+def _minibatch_norms(game: Game, plan: Plan) -> np.ndarray:
+    """[minibatches, 2]: norms of the non-saturating and of the saturating gradient."""
+    theta_g, theta_d = game.snapshot()
+    z = game.draw_latent(_MINIBATCHES * plan.gradient_batch, seed=plan.seed + 1)
+    out = []
+    with game.untouched():
+        for chunk in z.split(plan.gradient_batch):
+            sat, ns = _gradient_norms(game.score(game.generate(chunk, theta_g), theta_d), theta_g)
+            out.append([ns, sat])
+    return np.array(out)
+
+
+def _sigmoid(s: np.ndarray) -> np.ndarray:
+    return np.exp(-np.logaddexp(0.0, -s))
+
+
+def _mean(x: np.ndarray) -> Quantity:
+    mean, error = mean_and_error(x)
+    return Quantity(value=mean, sampling_error=error)
+
+
+def _ratio_of_means(top: np.ndarray, bottom: np.ndarray) -> Quantity:
+    """mean(top)/mean(bottom) with the delta method's standard error."""
+    denominator = float(bottom.mean())
+    if denominator == 0.0:
+        return Quantity(value=float("inf"), sampling_error=float("inf"), kind="lower")
+    ratio = float(top.mean()) / denominator
+    residual = (top - ratio * bottom) / denominator
+    return Quantity(value=ratio, sampling_error=float(residual.std(ddof=1) / len(top) ** 0.5))
+
+
+def _median(x: np.ndarray) -> Quantity:
+    """Median with the order-statistic 95 % interval, which assumes nothing of the law."""
+    x = np.sort(x)
+    n = len(x)
+    half = 1.96 * n**0.5 / 2.0
+    low = float(x[max(int(n / 2 - half) - 1, 0)])
+    high = float(x[min(int(n / 2 + half), n - 1)])
+    return Quantity(
+        value=float(np.median(x)), sampling_error=(high - low) / 3.92, low=low, high=high
+    )
+
+
+def _deviation(d: np.ndarray, ratio: np.ndarray) -> Quantity:
+    """Largest |measured/theorem - 1| where both are representable."""
+    theory = (1.0 - d) / d
+    fine = np.isfinite(ratio) & (d > 0.0) & (theory > 0.0)
+    if not fine.any():
+        return Quantity(value=float("nan"))
+    return Quantity(value=float(np.abs(ratio[fine] / theory[fine] - 1.0).max()))

@@ -1,0 +1,265 @@
+"""Extreme eigenpairs of an operator, each with a residual recomputed by a true product.
+
+scipy's ARPACK does the search (implicitly restarted Lanczos and Arnoldi: Lehoucq, Sorensen, Yang
+1998); a matrix small enough to be formed is solved densely. What ARPACK calls converged is not
+believed: every returned pair is multiplied once more.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Literal
+
+import numpy as np
+import torch
+from scipy.sparse import linalg
+from torch import Tensor
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from gancheck.operators.linear_operator import LinearOperator
+
+__all__ = ["Eigenpairs", "NotConverged", "condition", "ends", "general", "largest_norm"]
+
+_DENSE = 400  # below this a dense solve is faster than a Krylov run and misses nothing
+_BASIS = 60  # Krylov vectors: scipy's default 20 needs three times the products for inner ends
+_RESTARTS = 40
+
+
+class NotConverged(RuntimeError):
+    """The solver stopped before it had the pairs that were asked for."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Eigenpairs:
+    """Eigenvalues with unit vectors and residuals ||A x - l x||.
+
+    Attributes:
+        values: [k], ascending in real part; real for a symmetric operator, else complex.
+        vectors: [n, k].
+        residuals: [k], each by one extra product.
+        products: how many products were spent, residuals included.
+        dense: whether the matrix was formed, so that no eigenvalue can have been missed.
+    """
+
+    values: np.ndarray
+    vectors: np.ndarray
+    residuals: np.ndarray
+    products: int
+    dense: bool
+
+
+def _tolerance(dtype: torch.dtype, asked: float) -> float:
+    """Relative accuracy asked of ARPACK; float32 products carry 1e-6, so 1e-4 is what they bear."""
+    return max(asked, 1e-4) if dtype != torch.float64 else asked
+
+
+def ends(
+    operator: LinearOperator, *, each: int = 3, seed: int = 0, tol: float = 1e-6
+) -> Eigenpairs:
+    """The `each` smallest and `each` largest eigenpairs of a symmetric operator, ascending.
+
+    Args:
+        operator: symmetric.
+        each: pairs at each end.
+        seed: of the start vector.
+        tol: relative accuracy asked for; what was reached stands in the residuals.
+
+    Raises:
+        ValueError: each below 1.
+        NotConverged: ARPACK gave up; more restarts or float64 would be needed.
+    """
+    if each < 1:
+        raise ValueError(f"each must be at least 1, got {each}")
+    n, before = operator.shape[0], operator.products
+    dense = n <= max(_DENSE, 4 * each)
+    if dense:
+        matrix = operator.dense().cpu().numpy()
+        values, vectors = np.linalg.eigh(0.5 * (matrix + matrix.T))
+        keep = sorted({*range(min(each, n)), *range(max(n - each, 0), n)})
+        values, vectors = values[keep], vectors[:, keep]
+    else:
+        values, vectors = _arpack(
+            lambda: linalg.eigsh(
+                operator.to_scipy(),
+                k=2 * each,
+                which="BE",
+                ncv=min(n - 1, max(_BASIS, 6 * each)),
+                v0=_start(operator, seed),
+                tol=_tolerance(operator.dtype, tol),
+                maxiter=_RESTARTS,
+            ),
+            f"{each} eigenvalues at each end of a symmetric operator of size {n}",
+        )
+    return _checked(operator, values, vectors, before, dense=dense)
+
+
+def general(
+    operator: LinearOperator,
+    which: Literal["SR", "LR", "LI", "LM"],
+    *,
+    k: int = 3,
+    seed: int = 0,
+    start: np.ndarray | None = None,
+    tol: float = 1e-6,
+) -> Eigenpairs:
+    """The k extreme eigenpairs of an operator that need not be symmetric, ascending in real part.
+
+    `which`: smallest or largest real part, largest imaginary part, largest modulus. For the
+    largest imaginary part a Krylov search can stop on real eigenvalues alone, so what it finds is
+    a lower bound; ask for many (k of 20) and set it beside ||A||_2.
+
+    Raises:
+        NotConverged: fewer than one pair converged.
+    """
+    n, before = operator.shape[0], operator.products
+    dense = n <= max(_DENSE, k + 2)
+    if dense:
+        matrix = operator.dense().cpu().numpy()
+        values, vectors = np.linalg.eig(matrix)
+        order = _order(values, which)[: min(k, n)]
+        values, vectors = values[order], vectors[:, order]
+    else:
+        values, vectors = _arpack(
+            lambda: linalg.eigs(
+                operator.to_scipy(),
+                k=k,
+                which=which,
+                ncv=min(n - 1, max(_BASIS, 4 * k)),
+                v0=_start(operator, seed) if start is None else start,
+                tol=_tolerance(operator.dtype, tol),
+                maxiter=_RESTARTS,
+            ),
+            f"{k} eigenvalues ({which}) of an operator of size {n}",
+        )
+    return _checked(operator, values, vectors, before, dense=dense)
+
+
+def condition(
+    operator: LinearOperator, value: complex, vector: np.ndarray, *, seed: int = 0
+) -> float:
+    """Condition number 1/|y^H x| of a simple leftmost eigenvalue, from its left vector y.
+
+    A residual r moves the eigenvalue by at most this times ||r||, to first order. infinity where
+    the left search finds another eigenvalue.
+    """
+    left = general(_transposed(operator), "SR", k=3, seed=seed)
+    near = int(np.argmin(np.abs(left.values - np.conj(value))))
+    scale = max(abs(value), float(np.abs(left.values).max()), 1e-300)
+    if abs(left.values[near] - np.conj(value)) > 1e-3 * scale:
+        return float("inf")
+    overlap = abs(np.vdot(left.vectors[:, near], vector))
+    return 1.0 / overlap if overlap > 0.0 else float("inf")
+
+
+def largest_norm(operator: LinearOperator, *, seed: int = 0) -> tuple[float, float, np.ndarray]:
+    """||A||_2 with the error of its square's residual, and the right singular vector [n]."""
+    from gancheck.operators.linear_operator import LinearOperator as Operator
+
+    def squared(v: Tensor) -> Tensor:
+        return operator.rmatvec(operator.matvec(v))
+
+    n = operator.shape[0]
+    gram = Operator(n, squared, squared, dtype=operator.dtype, device=operator.device)
+    if n <= _DENSE:
+        pairs = ends(gram, each=1, seed=seed)
+    else:
+        values, vectors = _arpack(
+            lambda: linalg.eigsh(
+                gram.to_scipy(),
+                k=1,
+                which="LA",
+                ncv=min(n - 1, 20),
+                v0=_start(operator, seed),
+                tol=_tolerance(operator.dtype, 1e-6),
+                maxiter=_RESTARTS,
+            ),
+            f"the norm of an operator of size {n}",
+        )
+        pairs = _checked(gram, values, vectors, 0, dense=False)
+    square = max(float(pairs.values[-1]), 0.0)
+    norm = square**0.5
+    residual = float(pairs.residuals[-1])
+    error = residual / (2.0 * norm) if norm > 0.0 else residual**0.5
+    return norm, error, pairs.vectors[:, -1]
+
+
+def _transposed(operator: LinearOperator) -> LinearOperator:
+    from gancheck.operators.linear_operator import LinearOperator as Operator
+
+    return Operator(
+        operator.shape[0],
+        operator.rmatvec,
+        operator.matvec,
+        dtype=operator.dtype,
+        device=operator.device,
+    )
+
+
+def _order(values: np.ndarray, which: str) -> np.ndarray:
+    keys = {
+        "SR": values.real,
+        "LR": -values.real,
+        "LI": -np.abs(values.imag),
+        "LM": -np.abs(values),
+    }
+    return np.argsort(keys[which], kind="stable")
+
+
+def _start(operator: LinearOperator, seed: int) -> np.ndarray:
+    rng = torch.Generator().manual_seed(seed)
+    v = torch.randn(operator.shape[0], generator=rng, dtype=torch.float64)
+    return v.to(operator.dtype).numpy()
+
+
+def _arpack(
+    search: Callable[[], tuple[np.ndarray, np.ndarray]], what: str
+) -> tuple[np.ndarray, np.ndarray]:
+    try:
+        return search()
+    except linalg.ArpackNoConvergence as stop:
+        if len(stop.eigenvalues) == 0:
+            raise NotConverged(f"no convergence for {what} in {_RESTARTS} restarts") from stop
+        return stop.eigenvalues, stop.eigenvectors
+    except linalg.ArpackError as stop:
+        raise NotConverged(f"ARPACK stopped on {what}: {stop}") from stop
+
+
+def _checked(
+    operator: LinearOperator,
+    values: np.ndarray,
+    vectors: np.ndarray,
+    before: int,
+    *,
+    dense: bool,
+) -> Eigenpairs:
+    """Sort, normalise, and multiply once more."""
+    order = np.argsort(values.real, kind="stable")
+    values, vectors = values[order], vectors[:, order]
+    vectors = vectors / np.linalg.norm(vectors, axis=0)
+    residuals = [
+        float(np.linalg.norm(complex_product(operator, x) - l * x))
+        for l, x in zip(values, vectors.T, strict=True)
+    ]
+    return Eigenpairs(
+        values=values,
+        vectors=vectors,
+        residuals=np.array(residuals),
+        products=operator.products - before,
+        dense=dense,
+    )
+
+
+def complex_product(operator: LinearOperator, x: np.ndarray) -> np.ndarray:
+    """A x for a real or complex host vector [n]."""
+
+    def real_product(part: np.ndarray) -> np.ndarray:
+        v = torch.as_tensor(
+            np.ascontiguousarray(part), dtype=operator.dtype, device=operator.device
+        )
+        return operator.matvec(v).cpu().numpy()
+
+    if not np.iscomplexobj(x) or not np.any(x.imag):
+        return real_product(x.real)
+    return real_product(x.real) + 1j * real_product(x.imag)
