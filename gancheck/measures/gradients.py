@@ -116,10 +116,10 @@ def gradient_ratio(game: Game, plan: Plan | None = None) -> GradientRatio:
 
 
 def per_sample_ratios(game: Game, *, count: int, seed: int = 0) -> tuple[np.ndarray, np.ndarray]:
-    """d and ||grad(-ln d)|| / ||grad ln(1-d)|| of single generated samples, both [count].
+    """Measure d and ||grad(-ln d)|| / ||grad ln(1-d)|| of single generated samples, both [count].
 
-    The generator is evaluated with its batch-norm layers as they stand, one sample a pass; a
-    generator that needs a batch (batch norm in training mode) is given its sample within a batch.
+    The samples are made in one pass, so that batch norm in training mode has its batch; the two
+    gradients are those of one sample's loss.
     """
     theta_g, theta_d = game.snapshot()
     z = game.draw_latent(count, seed=seed)

@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 
 __all__ = ["Rotation", "rotation"]
 
-_DENSE = 64  # below this the Frobenius norms are computed, not estimated
+_DENSE = 32  # below this the Frobenius norms are computed, not estimated
 _SPREAD_PROBES = 16  # probes on each further batch: enough for the spread, not for the value
 
 

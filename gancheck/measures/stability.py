@@ -268,7 +268,7 @@ def _outcome(quantities: dict[str, Quantity], radius: float) -> Outcome:
 def _largest_step(
     game: Game, jacobian: GameJacobian, values: np.ndarray, seed: int
 ) -> Quantity | None:
-    """min 2 Re l / |l|^2 over the resolved spectrum, an upper bound; None where some Re l <= 0.
+    """Least 2 Re l / |l|^2 over the resolved spectrum, an upper bound; None where some Re l <= 0.
 
     Where the optimiser's step is known the spectrum is that of diag(step) J and the bound is a
     multiple of the step in use; momentum is left out.

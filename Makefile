@@ -1,0 +1,40 @@
+# `make demo` and `make test` each do all the set-up. Nothing is fetched but packages.
+PYTHON ?= python3
+VENV ?= .venv
+BIN := $(VENV)/bin
+DEMO := reports/demo
+
+.PHONY: demo test check calibrate bench clean
+
+$(VENV)/.ready: pyproject.toml constraints.txt
+	$(PYTHON) -m venv $(VENV)
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check -e '.[dev]' -c constraints.txt
+	@touch $@
+
+demo: $(VENV)/.ready
+	rm -rf $(DEMO)
+	$(BIN)/gancheck prove --out $(DEMO)/theory
+	$(BIN)/gancheck train ring8 --out $(DEMO)/ring8
+	$(BIN)/gancheck diagnose $(DEMO)/ring8 || test $$? -eq 1
+	@echo
+	@echo "The theory page:  $(CURDIR)/$(DEMO)/theory/theory.html"
+	@echo "The report:       $(CURDIR)/$(DEMO)/ring8/report.html"
+	@echo "A failing finding in the report is an answer about the game, not an error of the demo."
+
+test: check
+	$(BIN)/pytest -n 2
+
+check: $(VENV)/.ready
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/lint-imports
+	$(BIN)/basedpyright --warnings
+
+calibrate: $(VENV)/.ready
+	HYPOTHESIS_PROFILE=deep $(BIN)/pytest --calibrate
+
+bench: $(VENV)/.ready
+	$(BIN)/python benchmarks/first_journey.py
+
+clean:
+	rm -rf $(VENV) $(DEMO) build dist *.egg-info
