@@ -1,0 +1,101 @@
+"""Findings become a page, theorems become a page: one file each, offline, inert.
+
+`write_report` and `write_theory_page` are the two entry points; `Report.save` calls the first.
+Everything is rendered in memory before anything is written, and a file is replaced whole or not
+at all.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from gancheck.rendering import gallery
+from gancheck.rendering.files import csv_text, write_whole
+from gancheck.rendering.page import json_twin, render
+from gancheck.rendering.report_view import (
+    actions,
+    anchored,
+    cards,
+    facts,
+    headline,
+    history,
+    line,
+    sections,
+    tally,
+)
+from gancheck.rendering.theory_page import write_theory_page
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+    from pathlib import Path
+
+    from gancheck.diagnosis import Diagnostic, Report
+
+__all__ = ["render_report", "write_report", "write_theory_page"]
+
+
+def _shelf() -> Mapping[str, Diagnostic]:
+    """The one place that asks the shelf which diagnostics there are."""
+    from gancheck.content import diagnostics
+
+    return diagnostics()
+
+
+def render_report(report: Report, *, diagnostics: Mapping[str, Diagnostic] | None = None) -> str:
+    """The page of a report as HTML text; the same report gives the same bytes.
+
+    Args:
+        report: what was found.
+        diagnostics: code -> diagnostic, for names, figures and definitions; the shelf's without it.
+    """
+    known: Mapping[str, Diagnostic] = diagnostics if diagnostics is not None else {}
+    if diagnostics is None and report.findings:
+        known = _shelf()
+    said = sections(report, known)
+    word, sentence = headline(report, said)
+    return render(
+        "report.html",
+        report=report,
+        verdict=str(report.verdict),
+        word=word,
+        sentence=sentence,
+        line=line(report),
+        tally=tally(report),
+        gallery=gallery.view(report.gallery) if report.gallery else None,
+        actions=actions(said),
+        cards=cards(report, said, known),
+        sections=said,
+        history=history(report),
+        facts=[fact for fact in facts(report.provenance) if fact[0] != "command"],
+        command=str(report.provenance.get("command") or ""),
+        unmeasured=[s for s in said if s.verdict == "not_applicable"],
+        twin=json_twin(report.to_json()),
+    )
+
+
+def write_report(
+    report: Report, path: Path, *, diagnostics: Mapping[str, Diagnostic] | None = None
+) -> Path:
+    """Write the page, `result.json` beside it, and `tables/CODE.csv` for each finding's table.
+
+    The page is written last: where it is new, everything beside it is new too.
+
+    Args:
+        report: what was found.
+        path: of the HTML file; its folder is made.
+        diagnostics: as for `render_report`.
+
+    Returns:
+        The path of the page.
+
+    Raises:
+        OSError: a file cannot be written; the message is one sentence that names it.
+    """
+    page = render_report(report, diagnostics=diagnostics)
+    write_whole(path.with_name("result.json"), report.to_json() + "\n")
+    for anchor, finding in anchored(report):
+        if finding.measurement is not None and finding.measurement.rows:
+            table = path.parent / "tables" / f"{anchor}.csv"
+            write_whole(table, csv_text(finding.measurement.rows))
+    write_whole(path, page)
+    return path

@@ -1,0 +1,198 @@
+"""How are samples shown, so that a reader sees at once whether they look like the data?
+
+Images are alpha PNGs, ink on whatever paper the page has (the page inverts them in the dark);
+points are one SVG path a cloud. Samples are the first ones, never selected.
+"""
+
+from __future__ import annotations
+
+import base64
+import struct
+import zlib
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Final
+
+import numpy as np
+from markupsafe import Markup, escape
+
+from gancheck.rendering.text import prose
+
+if TYPE_CHECKING:
+    from gancheck.diagnosis import Gallery
+
+__all__ = ["GalleryView", "view"]
+
+_STRIP: Final = 24
+_PAIRS: Final = 12
+_POINTS: Final = 2000
+_LARGEST: Final = 64
+_PANEL: Final = 300
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class GalleryView:
+    """What of a gallery stands on the page.
+
+    Attributes:
+        strip: near the top.
+        note: below the strip.
+        pairs: generated above its nearest real one; empty for points.
+        pairs_note: below them.
+    """
+
+    strip: Markup
+    note: Markup
+    pairs: Markup | None = None
+    pairs_note: Markup | None = None
+
+
+def view(gallery: Gallery) -> GalleryView:
+    """Draw a gallery; a note says what was left out.
+
+    Raises:
+        ValueError: an array is not of the shape its kind promises.
+    """
+    note = gallery.note or "Samples in the order in which they were drawn, not selected."
+    if gallery.kind == "points":
+        return _points(_array(gallery.generated), _array(gallery.real), note)
+    generated = _images(gallery.generated)[:_STRIP]
+    strip = _row(generated, f"The first {len(generated)} generated samples")
+    if gallery.nearest is None:
+        return GalleryView(strip=strip, note=prose(note))
+    count = min(_PAIRS, len(generated))
+    nearest = _images(gallery.nearest)[:count]
+    columns = [
+        Markup('<div class="pair">{}{}</div>').format(_image(a), _image(b))
+        for a, b in zip(generated[:count], nearest, strict=False)
+    ]
+    label = f"{len(columns)} generated samples, each above its nearest real one"
+    pairs = Markup('<div class="pairs{}" role="img" aria-label="{}">{}</div>').format(
+        _coarse(generated), label, Markup("").join(columns)
+    )
+    below = (
+        f"Above: the first {len(columns)} generated samples. Below: the real one nearest to each. "
+        "A sample that equals its neighbour may have been copied."
+    )
+    return GalleryView(strip=strip, note=prose(note), pairs=pairs, pairs_note=prose(below))
+
+
+def _array(values: Any) -> np.ndarray:
+    """Anything array-like, a tensor on any device included."""
+    detached = values.detach().cpu() if hasattr(values, "detach") else values
+    return np.asarray(detached, dtype=np.float64)
+
+
+def _images(values: Any) -> np.ndarray:
+    images = _array(values)
+    if images.ndim != 3:
+        raise ValueError(f"a gallery of images is an array [n, h, w], got shape {images.shape}")
+    factor = max(1, -(-max(images.shape[1:]) // _LARGEST))
+    if factor > 1:
+        count, height, width = images.shape
+        height, width = height // factor * factor, width // factor * factor
+        images = images[:, :height, :width]
+        images = images.reshape(count, height // factor, factor, width // factor, factor)
+        images = images.mean(axis=(2, 4))
+    return np.clip(np.nan_to_num(images), 0.0, 1.0)
+
+
+def _coarse(images: np.ndarray) -> str:
+    """Few pixels are shown as pixels, not blurred into clouds."""
+    return " coarse" if images.shape[-1] <= 16 else ""
+
+
+def _chunk(kind: bytes, content: bytes) -> bytes:
+    return (
+        struct.pack(">I", len(content))
+        + kind
+        + content
+        + struct.pack(">I", zlib.crc32(kind + content))
+    )
+
+
+def _png(ink: np.ndarray) -> bytes:
+    """Black with ink as opacity: PNG colour type 4, one filter byte a row."""
+    height, width = ink.shape
+    pixels = np.zeros((height, 1 + 2 * width), dtype=np.uint8)
+    pixels[:, 2::2] = np.rint(ink * 255).astype(np.uint8)
+    return (
+        b"\x89PNG\r\n\x1a\n"
+        + _chunk(b"IHDR", struct.pack(">IIBBBBB", width, height, 8, 4, 0, 0, 0))
+        + _chunk(b"IDAT", zlib.compress(pixels.tobytes(), 9))
+        + _chunk(b"IEND", b"")
+    )
+
+
+def _image(ink: np.ndarray) -> Markup:
+    height, width = ink.shape
+    data = base64.b64encode(_png(ink)).decode("ascii")
+    return Markup('<img src="data:image/png;base64,{}" width="{}" height="{}" alt="">').format(
+        data, width, height
+    )
+
+
+def _row(images: np.ndarray, label: str) -> Markup:
+    return Markup('<div class="strip{}" role="img" aria-label="{}">{}</div>').format(
+        _coarse(images), label, Markup("").join(_image(image) for image in images)
+    )
+
+
+def _points(generated: np.ndarray, real: np.ndarray, note: str) -> GalleryView:
+    for name, points in (("generated", generated), ("real", real)):
+        if points.ndim != 2 or points.shape[1] < 2:
+            raise ValueError(f"a gallery of points is an array [n, 2], got {name} {points.shape}")
+    clouds: dict[str, np.ndarray] = {}
+    lost = 0
+    for name, points in (("real", real), ("generated", generated)):
+        finite = points[np.isfinite(points[:, :2]).all(axis=1), :2]
+        lost += len(points) - len(finite)
+        clouds[name] = finite[:_POINTS]
+    if lost:
+        note = f"{note} {lost} points are not finite and not drawn."
+    together = np.concatenate(list(clouds.values()))
+    if not len(together):
+        return GalleryView(strip=Markup(""), note=prose(note))
+    # One outlier must not shrink everything else to a dot: the frame is real data's, widened.
+    anchor = clouds["real"] if len(clouds["real"]) else together
+    low, high = anchor.min(axis=0), anchor.max(axis=0)
+    centre = (low + high) / 2
+    half = max(float((high - low).max()) * 0.62, 1e-9)
+    outside = int((np.abs(clouds["generated"] - centre) > half).any(axis=1).sum())
+    if outside:
+        note = f"{note} {outside} of {len(clouds['generated'])} generated points lie outside."
+    real_path = _cloud(clouds["real"], centre, half, "real")
+    generated_path = _cloud(clouds["generated"], centre, half, "g")
+    panels = [
+        _panel("real", "f-real", f"{len(clouds['real'])} real points", real_path),
+        _panel("generated", "f-g", f"{len(clouds['generated'])} generated points", generated_path),
+        _panel(
+            "one over the other",
+            "f-muted",
+            "Generated points over real ones",
+            Markup('<g opacity="0.35">{}</g><g opacity="0.6">{}</g>').format(
+                real_path, generated_path
+            ),
+        ),
+    ]
+    strip = Markup('<div class="clouds">{}</div>').format(Markup("").join(panels))
+    return GalleryView(strip=strip, note=prose(note))
+
+
+def _cloud(points: np.ndarray, centre: np.ndarray, half: float, colour: str) -> Markup:
+    kept = points[(np.abs(points - centre) <= half).all(axis=1)]
+    x = (kept[:, 0] - centre[0]) / half
+    y = (centre[1] - kept[:, 1]) / half
+    middle = _PANEL / 2
+    path = "".join(
+        f"M{middle * (1 + a):.1f} {middle * (1 + b):.1f}h0" for a, b in zip(x, y, strict=True)
+    )
+    return Markup(
+        '<path d="{}" class="s-{}" fill="none" stroke-width="3" stroke-linecap="round"/>'
+    ).format(path, colour)
+
+
+def _panel(title: str, colour: str, label: str, body: Markup) -> Markup:
+    return Markup(
+        '<svg viewBox="0 -24 {0} {1}" role="img" aria-label="{2}">'
+        '<text x="0" y="-9" font-size="13" font-weight="600" class="{3}">{4}</text>{5}</svg>'
+    ).format(_PANEL, _PANEL + 24, escape(label), colour, title, body)

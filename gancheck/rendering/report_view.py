@@ -1,0 +1,330 @@
+"""What does a report say, in the order in which a reader asks?
+
+Turns a `Report` into the plain values that the template prints: findings by consequence (failing,
+warning, undecided, sound, not applicable), the three next steps, cards, sections, the table of all
+numbers, provenance.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Final, cast
+
+from markupsafe import Markup
+
+from gancheck.diagnosis import Verdict
+from gancheck.measures.figures import NARROW, WIDE, page_style
+from gancheck.rendering.figure import inline_svg
+from gancheck.rendering.history import Curves, curves, history_figure
+from gancheck.rendering.numbers import NumberText, describe, duration
+from gancheck.rendering.text import first_sentence, identifier
+from gancheck.rendering.threshold import strip
+
+if TYPE_CHECKING:
+    from gancheck.diagnosis import Definition, Diagnostic, Finding, Report
+
+__all__ = [
+    "Action",
+    "Card",
+    "Drawn",
+    "Row",
+    "Section",
+    "actions",
+    "anchored",
+    "cards",
+    "facts",
+    "headline",
+    "history",
+    "line",
+    "sections",
+    "tally",
+]
+
+_ORDER: Final = (
+    Verdict.failing,
+    Verdict.warning,
+    Verdict.undecided,
+    Verdict.sound,
+    Verdict.not_applicable,
+)
+_COUNTED: Final = {
+    Verdict.failing: ("fails", "fail"),
+    Verdict.warning: ("warns", "warn"),
+    Verdict.undecided: ("undecided", "undecided"),
+    Verdict.sound: ("sound", "sound"),
+    Verdict.not_applicable: ("not applicable", "not applicable"),
+}
+_SPOKEN: Final = {
+    Verdict.failing: "Failing.",
+    Verdict.warning: "Warning.",
+    Verdict.undecided: "Undecided.",
+    Verdict.sound: "Sound.",
+    Verdict.not_applicable: "Not measured.",
+}
+_ACTIONS: Final = 3
+_CARDS: Final = 9
+_RAIL: Final = 9
+_LONGEST: Final = 2000
+_FACTS: Final = 400
+_UNDRAWABLE = (ValueError, TypeError, ArithmeticError, LookupError, RuntimeError)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Action:
+    """Something to do, and the findings it answers: (anchor, code)."""
+
+    head: str
+    rest: str
+    links: tuple[tuple[str, str], ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Card:
+    """A finding at a glance."""
+
+    name: str
+    anchor: str
+    verdict: str
+    number: NumberText | None
+    label: str
+    threshold: str
+    strip: Markup | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Row:
+    """One quantity: its name in words and in the JSON, and its number."""
+
+    label: str
+    name: str
+    number: NumberText
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Drawn:
+    """A figure twice, for a wide and for a narrow page; or why there is none."""
+
+    wide: Markup | None = None
+    narrow: Markup | None = None
+    fault: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Section:
+    """A finding at length."""
+
+    code: str
+    name: str
+    anchor: str
+    verdict: str
+    title: str
+    question: str
+    because: str
+    remedy: str
+    figure: Drawn | None
+    figure_number: int
+    caption: str
+    rows: tuple[Row, ...]
+    more: int
+    definition: Definition | None
+    mathml: Markup | None
+    theorems: tuple[str, ...]
+    run: tuple[tuple[str, str], ...]
+    table: str
+    seconds: str
+
+
+def line(report: Report) -> list[str]:
+    """The title line: version, date, duration and device, as far as provenance knows them."""
+    known = report.provenance
+    version = _mapping(known.get("versions")).get("gancheck")
+    out = [str(version)] if version else []
+    out += [str(known[key]) for key in ("date",) if known.get(key)]
+    seconds = known.get("seconds")
+    if isinstance(seconds, int | float):
+        out.append(duration(float(seconds)))
+    out += [str(known[key]) for key in ("device", "dtype") if known.get(key)]
+    return [item for item in out if item]
+
+
+def tally(report: Report) -> list[tuple[str, str]]:
+    """How many findings end in which verdict: (verdict, words)."""
+    found = Counter(finding.verdict for finding in report.findings)
+    return [(str(v), f"{found[v]} {_COUNTED[v][found[v] > 1]}") for v in _ORDER if found[v]]
+
+
+def headline(report: Report, said: Sequence[Section]) -> tuple[str, str]:
+    """The verdict in a word, and the one sentence that says why."""
+    word = _SPOKEN[report.verdict]
+    if not report.findings:
+        return word, "No diagnostic ran."
+    if report.verdict is Verdict.not_applicable:
+        return word, "None of the questions could be asked of this game."
+    if report.verdict is Verdict.sound:
+        asked = sum(f.verdict is Verdict.sound for f in report.findings)
+        answer = (
+            "The one question asked" if asked == 1 else f"All {asked} questions that could be asked"
+        )
+        return word, f"{answer} found nothing wrong."
+    return word, said[0].title
+
+
+def anchored(report: Report) -> list[tuple[str, Finding]]:
+    """Findings in order of consequence, then of code, each with an anchor unique on the page."""
+    ranked = sorted(report.findings, key=lambda f: (_ORDER.index(f.verdict), f.code))
+    taken: Counter[str] = Counter()
+    out: list[tuple[str, Finding]] = []
+    for finding in ranked:
+        anchor = identifier(finding.code)
+        taken[anchor] += 1
+        out.append((f"{anchor}-again-{taken[anchor]}" if taken[anchor] > 1 else anchor, finding))
+    return out
+
+
+def sections(report: Report, known: Mapping[str, Diagnostic]) -> list[Section]:
+    """Every finding, in order of consequence."""
+    out: list[Section] = []
+    figures = 0
+    for anchor, finding in anchored(report):
+        diagnostic = known.get(finding.code)
+        drawn = _figure(finding, diagnostic, anchor)
+        figures += drawn is not None and not drawn.fault
+        out.append(_section(finding, diagnostic, anchor, drawn, figures))
+    return out
+
+
+def _section(
+    finding: Finding,
+    diagnostic: Diagnostic | None,
+    anchor: str,
+    drawn: Drawn | None,
+    figure_number: int,
+) -> Section:
+    rows = _rows(finding, diagnostic)
+    measured = finding.measurement
+    definition = diagnostic.definition if diagnostic else None
+    question = diagnostic.question if diagnostic else ""
+    return Section(
+        code=finding.code,
+        name=diagnostic.name if diagnostic else finding.code,
+        anchor=anchor,
+        verdict=str(finding.verdict),
+        title=finding.title or question or finding.code,
+        question=question,
+        because=finding.because,
+        remedy=finding.remedy,
+        figure=drawn,
+        figure_number=figure_number,
+        caption=diagnostic.caption if diagnostic else "",
+        rows=rows,
+        more=max(0, len(rows) - _RAIL),
+        definition=definition,
+        mathml=Markup(definition.mathml) if definition and definition.mathml else None,
+        theorems=tuple(finding.theorems or (diagnostic.theorems if diagnostic else ())),
+        run=tuple(facts(measured.provenance)) if measured else (),
+        table=f"tables/{anchor}.csv" if measured and measured.rows else "",
+        seconds=duration(finding.seconds) if finding.seconds else "",
+    )
+
+
+def _rows(finding: Finding, diagnostic: Diagnostic | None) -> tuple[Row, ...]:
+    labels: Mapping[str, str] = diagnostic.labels if diagnostic else {}
+    return tuple(
+        Row(label=labels.get(name, name.replace("_", " ")), name=name, number=describe(quantity))
+        for name, quantity in finding.quantities.items()
+    )
+
+
+def _figure(finding: Finding, diagnostic: Diagnostic | None, anchor: str) -> Drawn | None:
+    if diagnostic is None or diagnostic.figure is None or finding.measurement is None:
+        return None
+    drawn: list[Markup] = []
+    for width, variant in ((WIDE, "w"), (NARROW, "n")):
+        try:
+            with page_style():
+                figure = diagnostic.figure(finding.measurement, width)
+            alt = f"{diagnostic.name}. {diagnostic.caption}".strip()
+            drawn.append(inline_svg(figure, prefix=f"{anchor}-{variant}-", alt=alt))
+        except _UNDRAWABLE as error:
+            # The numbers stand without their picture, and the page says that it is missing.
+            return Drawn(fault=f"The figure could not be drawn ({type(error).__name__}: {error}).")
+    return Drawn(wide=drawn[0], narrow=drawn[1])
+
+
+def actions(said: Sequence[Section]) -> list[Action]:
+    """At most three next steps, from the remedies of what fails, warns or is undecided."""
+    merged: dict[str, list[tuple[str, str]]] = {}
+    for section in said:
+        if section.verdict in {"failing", "warning", "undecided"} and section.remedy.strip():
+            merged.setdefault(section.remedy.strip(), []).append((section.anchor, section.code))
+    out: list[Action] = []
+    for remedy, links in list(merged.items())[:_ACTIONS]:
+        head, rest = first_sentence(remedy)
+        out.append(Action(head=head, rest=rest, links=tuple(links)))
+    return out
+
+
+def cards(report: Report, said: Sequence[Section], known: Mapping[str, Diagnostic]) -> list[Card]:
+    """One card a finding, by code; where there are many, the nine of most consequence."""
+    out: list[Card] = []
+    for (_, finding), section in zip(anchored(report), said, strict=True):
+        diagnostic = known.get(finding.code)
+        if diagnostic is None:
+            continue
+        quantity = finding.quantities.get(diagnostic.headline)
+        out.append(
+            Card(
+                name=diagnostic.name,
+                anchor=section.anchor,
+                verdict=section.verdict,
+                number=describe(quantity) if quantity else None,
+                label=diagnostic.labels.get(diagnostic.headline, "") if quantity else "",
+                threshold=diagnostic.threshold,
+                strip=strip(quantity, diagnostic.threshold, finding.verdict) if quantity else None,
+            )
+        )
+    return sorted(out[:_CARDS], key=lambda card: card.anchor)
+
+
+def history(report: Report) -> tuple[Drawn, Curves] | None:
+    """The training curves twice; None where no metric came with the game."""
+    drawn = curves(report.history)
+    if not drawn.panels:
+        return None
+    alt = "Training metrics by step: " + ", ".join(drawn.panels)
+    wide, narrow = (
+        inline_svg(history_figure(drawn, width), prefix=f"history-{variant}-", alt=alt)
+        for width, variant in ((WIDE, "w"), (NARROW, "n"))
+    )
+    return Drawn(wide=wide, narrow=narrow), drawn
+
+
+def facts(values: Mapping[str, Any]) -> list[tuple[str, str]]:
+    """A nested mapping as lines: (dotted name, text); long values cut, and said to be."""
+    out: list[tuple[str, str]] = []
+    _flatten("", values, out)
+    if len(out) > _FACTS:
+        rest = len(out) - _FACTS
+        return [*out[:_FACTS], ("more", f"{rest} further entries are in result.json")]
+    return out
+
+
+def _mapping(value: Any) -> dict[Any, Any]:
+    return dict(cast("Mapping[Any, Any]", value)) if isinstance(value, Mapping) else {}
+
+
+def _flatten(prefix: str, value: Any, out: list[tuple[str, str]]) -> None:
+    several = isinstance(value, list | tuple | set | frozenset)
+    items: list[Any] = list(cast("Sequence[Any]", value)) if several else [value]
+    if isinstance(value, Mapping):
+        for key, inner in _mapping(value).items():
+            _flatten(f"{prefix}.{key}" if prefix else str(key), inner, out)
+    elif several and any(isinstance(item, Mapping) for item in items):
+        for number, item in enumerate(items, start=1):
+            _flatten(f"{prefix} {number}", item, out)
+    else:
+        text = ", ".join("" if item is None else str(item) for item in items)
+        cut = text if len(text) <= _LONGEST else f"{text[:_LONGEST]} … ({len(text)} characters)"
+        out.append((prefix, cut or "none"))
