@@ -201,6 +201,8 @@ def label(
 ) -> None:
     """Write beside a mark what it is, in the mark's own colour: this is how a figure does legends.
 
+    Nothing is written where (x, y) lies outside the axes, as nothing is drawn there.
+
     Args:
         ax: drawn on.
         x: in data units.
@@ -224,7 +226,7 @@ def label(
         ha=align,
         va="center",
         parse_math=False,
-        annotation_clip=False,
+        annotation_clip=True,
     )
 
 
@@ -266,7 +268,7 @@ def reference(
         ha="center" if vertical else "right",
         va="center",
         parse_math=False,
-        annotation_clip=False,
+        annotation_clip=True,
     )
 
 

@@ -24,7 +24,6 @@ from gancheck.measures.figures import (
     x_title,
     y_title,
 )
-
 from gancheck.rendering.text import clean
 
 if TYPE_CHECKING:

@@ -1,7 +1,7 @@
 """How is a number with two errors written, so that no digit claims more than was measured?
 
-Digits follow the error: one significant digit of it, two where it begins with 1. Thousands are
-parted by a narrow no-break space, minus is a minus, and nothing is ever written `-0`.
+Digits follow the error, as in the Review of Particle Physics: one significant digit of it, two
+where it begins below 3.55. Thousands are parted by a narrow no-break space, minus is a minus, and nothing is ever written `-0`.
 """
 
 from __future__ import annotations
@@ -19,6 +19,7 @@ __all__ = ["NumberText", "describe", "duration"]
 
 _SUPERSCRIPT = str.maketrans("-0123456789", "⁻⁰¹²³⁴⁵⁶⁷⁸⁹")
 _MOST_DIGITS = 4
+_TWO_DIGITS = 3.55
 _PREFIX = {"lower": "≥\u00a0", "upper": "≤\u00a0", "estimate": "", "exact": ""}
 
 
@@ -29,6 +30,7 @@ class NumberText:
     Attributes:
         value: with its unit and, for a bound, its sign.
         spread: what stands beside it in small type.
+        brief: the same for a card, where an interval of its own takes the place.
         notes: lines below it.
         sampling: its sampling error, for a column.
         numerical: its numerical error, for a column.
@@ -37,6 +39,7 @@ class NumberText:
 
     value: str
     spread: str
+    brief: str
     notes: tuple[str, ...]
     sampling: str
     numerical: str
@@ -44,10 +47,9 @@ class NumberText:
 
 
 def _decimals(spread: float) -> int:
-    """Decimals that show one significant digit of the spread, two where it begins with 1."""
+    """Decimals that show one significant digit of the spread, two where it begins low."""
     power = math.floor(math.log10(spread))
-    leading_one = round(spread / 10.0**power, 1) < 2
-    return (1 if leading_one else 0) - power
+    return (1 if spread / 10.0**power < _TWO_DIGITS else 0) - power
 
 
 def _usable(spread: float | None) -> bool:
@@ -143,7 +145,13 @@ def describe(q: Quantity) -> NumberText:
     """
     if math.isnan(q.value):
         return NumberText(
-            value="not a number", spread="", notes=(), sampling="", numerical="", interval=""
+            value="not a number",
+            spread="",
+            brief="",
+            notes=(),
+            sampling="",
+            numerical="",
+            interval="",
         )
     style = _style(q)
     value = _PREFIX[q.kind] + style.write(q.value)
@@ -165,6 +173,7 @@ def describe(q: Quantity) -> NumberText:
     return NumberText(
         value=value,
         spread=spread,
+        brief=f"[{style.digits(low)}, {style.digits(high)}]" if given and bounded else spread,
         notes=tuple(notes),
         sampling=sampling or ("exact" if q.kind == "exact" else "this batch"),
         numerical=numerical,

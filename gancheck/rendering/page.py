@@ -18,7 +18,7 @@ from markupsafe import Markup
 
 from gancheck.measures.figures import PALETTE
 from gancheck.rendering.figure import palette_css
-from gancheck.rendering.text import clean, prose
+from gancheck.rendering.text import clean, powers, prose
 
 __all__ = ["WORDS", "json_twin", "render"]
 
@@ -50,6 +50,7 @@ def _environment() -> Environment:
         keep_trailing_newline=True,
     )
     environment.filters["prose"] = prose  # pyright: ignore[reportUnknownMemberType]
+    environment.filters["powers"] = powers  # pyright: ignore[reportUnknownMemberType]
     environment.globals["words"] = WORDS  # pyright: ignore[reportUnknownMemberType]
     return environment
 

@@ -14,13 +14,15 @@ from markupsafe import Markup, escape
 
 from gancheck.measures.figures import MINUS, THIN, TIMES
 
-__all__ = ["clean", "first_sentence", "identifier", "prose"]
+__all__ = ["clean", "first_sentence", "identifier", "powers", "prose"]
 
 _TERMINAL = re.compile(r"\x1b(?:\[[0-?]*[ -/]*[@-~]|\][^\x07\x1b]*(?:\x07|\x1b\\)?|[@-Z\\-_])")
 _KEPT = frozenset("\n\t")
 _FORBIDDEN = frozenset({"Cc", "Cf", "Cs", "Co", "Cn", "Zl", "Zp"})
 _NO_BREAK = "\u00a0"
-_SUPERSCRIPT = str.maketrans("-0123456789", "⁻⁰¹²³⁴⁵⁶⁷⁸⁹")
+_RAISED = "⁻⁰¹²³⁴⁵⁶⁷⁸⁹"
+_SUPERSCRIPT = str.maketrans("-0123456789", _RAISED)
+_LOWERED = str.maketrans(_RAISED, f"{MINUS}0123456789")
 
 
 def clean(text: str) -> str:
@@ -46,7 +48,7 @@ def _thousands(match: re.Match[str]) -> str:
 _RULES = (
     (re.compile(r"[ \u00a0]?(?:\+/-|±)[ \u00a0]?"), f"{_NO_BREAK}±{_NO_BREAK}"),
     (re.compile(r"(?<![\w.])(-?\d+(?:\.\d+)?)[eE]([+-]?\d+)\b"), _power),
-    (re.compile(r"(?<![\w.,])\d{1,3}(?:,\d{3})+(?![\w,])"), _thousands),
+    (re.compile(r"(?<![\w.,])\d{1,3}(?:,\d{3})+(?!\w|,\d)"), _thousands),
     (re.compile(r"(?<![\w.,-])[1-9]\d{4,11}(?![\w-]|\.\d)"), _thousands),
     (re.compile(r"(?<=[\s(\[=<>,±\u00a0])-(?=[\d.])|^-(?=\d)"), MINUS),
     (re.compile(r"(?<=\d) ?%"), f"{THIN}%"),
@@ -63,6 +65,22 @@ def _set_well(text: str) -> str:
     return text
 
 
+def powers(text: str) -> Markup:
+    """Escaped text in which powers of ten are raised by the page, not by tiny glyphs.
+
+    Example:
+        >>> str(powers("10\u207b\u2075")).replace(MINUS, "-")
+        '10<sup>-5</sup>'
+    """
+    return Markup(
+        re.sub(
+            f"10([{_RAISED}]+)",
+            lambda match: f"10<sup>{match[1].translate(_LOWERED)}</sup>",
+            str(escape(clean(text))),
+        )
+    )
+
+
 def prose(text: str) -> Markup:
     """A sentence for the page: escaped, numbers set well, `code` and **the phrase to keep** marked.
 
@@ -76,7 +94,7 @@ def prose(text: str) -> Markup:
         if number % 2:
             out.append(f"<code>{escape(part)}</code>")
             continue
-        out.append(re.sub(r"\*\*([^*]+)\*\*", r"<b>\1</b>", str(escape(_set_well(part)))))
+        out.append(re.sub(r"\*\*([^*]+)\*\*", r"<b>\1</b>", str(powers(_set_well(part)))))
     return Markup("".join(out))
 
 

@@ -1,0 +1,48 @@
+"""How do results read on a terminal: one table of findings, one of theorems."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from rich.console import Console
+from rich.markup import escape
+from rich.table import Table
+
+from gancheck.rendering.text import clean
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from gancheck.diagnosis import Report
+
+__all__ = ["print_findings", "print_theorems"]
+
+
+def print_findings(report: Report) -> None:
+    """Code, verdict and reason of each finding."""
+    table = Table(
+        title=escape(clean(f"{report.title}: {report.verdict}")), box=None, title_justify="left"
+    )
+    for name in ("code", "verdict", "because"):
+        table.add_column(name, overflow="fold", no_wrap=name != "because")
+    for finding in report.findings:
+        table.add_row(finding.code, str(finding.verdict), escape(clean(finding.because)))
+    Console().print(table)
+
+
+def print_theorems(reports: Sequence[Any], confirmations: Sequence[dict[str, Any]]) -> None:
+    """Status, tier, refuted mutants and seconds of each theorem, and what random draws said."""
+    confirmed = {c["id"]: c["text"] for c in confirmations}
+    table = Table(box=None)
+    for name in ("theorem", "status", "tier", "steps", "mutants refuted", "seconds"):
+        table.add_column(name)
+    if confirmed:
+        table.add_column("confirmed")
+    for r in reports:
+        refuted = f"{sum(m.refuted for m in r.mutants)} of {len(r.mutants)}"
+        row = [r.theorem.id, r.status, r.tier or "-", str(len(r.steps)), refuted]
+        table.add_row(*row, f"{r.seconds:.2f}", *filter(None, [confirmed.get(r.theorem.id)]))
+    console = Console()
+    console.print(table)
+    seconds = sum(r.seconds for r in reports)
+    console.print(f"{sum(r.ok for r in reports)} of {len(reports)} hold, in {seconds:.1f} s")
