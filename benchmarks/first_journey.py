@@ -20,7 +20,7 @@ from gancheck.games.game import Game
 from gancheck.games.networks import dcgan_discriminator, dcgan_generator
 from gancheck.operators import GameJacobian, Hessian
 from gancheck.operators.game_jacobian import field
-from gancheck.theory.theorem import check
+from gancheck.theory.report import check
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -47,14 +47,14 @@ def main() -> None:
 
 def _products() -> list[tuple[str, str, str, str]]:
     rng = torch.Generator().manual_seed(0)
-    generator = dcgan_generator(32, channels=1, width=64, rng=rng)
-    discriminator = dcgan_discriminator(32, channels=1, width=64, rng=rng)
+    generator = dcgan_generator(32, generator=rng)
+    discriminator = dcgan_discriminator(32, generator=rng)
     real = torch.rand(64, 1, 32, 32, generator=rng) * 2.0 - 1.0
     game = Game(
         generator,
         discriminator,
         loss="non-saturating",
-        latent=latents.normal(_latent_size(generator)),
+        latent=latents.normal(64),
         data=real,
     )
     batch = game.sample(16)
@@ -80,14 +80,6 @@ def _products() -> list[tuple[str, str, str, str]]:
         (f"{name} (DCGAN, n = {size:,}, batch 16)", f"{_ratio(ours, peer):.2f} x", against, goal)
         for name, ours, peer, against, goal in pairs
     ]
-
-
-def _latent_size(generator: torch.nn.Module) -> int:
-    return int(next(generator.parameters()).shape[0 if _transposed(generator) else 1])
-
-
-def _transposed(generator: torch.nn.Module) -> bool:
-    return any(isinstance(m, torch.nn.ConvTranspose2d) for m in generator.modules())
 
 
 def _ratio(ours: Callable[[], object], peer: Callable[[], object]) -> float:

@@ -29,7 +29,7 @@ if TYPE_CHECKING:
     from gancheck.diagnosis import Diagnostic
     from gancheck.games.game import Game
 
-__all__ = ["diagnose", "gallery", "parse_budget"]
+__all__ = ["diagnose", "gallery", "game_from_files", "parse_budget"]
 
 _SHOWN = 24  # samples on the page, the first ones, not selected
 _POINTS = 2000
@@ -164,6 +164,48 @@ def gallery(game: Game, *, seed: int = 0) -> Gallery:
         nearest=picture(real[distance.argmin(axis=1)]),
         note=note,
     )
+
+
+def game_from_files(
+    manifest: Path,
+    generator: Path,
+    discriminator: Path,
+    *,
+    data: Path | None = None,
+    dtype: str = "float64",
+    device: str = "auto",
+) -> tuple[Game, dict[str, Any]]:
+    """A game from two checkpoint files, a manifest and real samples, and where it came from.
+
+    Args:
+        manifest: TOML as `gancheck init` writes it, its TODO lines filled in.
+        generator: file of the generator's state.
+        discriminator: file of the discriminator's state.
+        data: npz with real samples; the manifest's `sample` where not given.
+        dtype: `float32` or `float64`, of the measurement.
+        device: `auto`, `cpu` or `cuda[:i]`.
+
+    Raises:
+        Refused: a file that is unsafe or cannot be read.
+        ValueError: a manifest that does not fit the files, or no data.
+    """
+    plan = read_manifest(manifest)
+    pair = load_pair(plan, generator, discriminator)
+    source = data or (manifest.parent / plan.data.sample if plan.data.sample else None)
+    if source is None:
+        raise ValueError("no real samples: give --data FILE.npz, or `sample` in the manifest's [data]")
+    real, labels = load_real(source, range=pair.range, shape=pair.shape)
+    kind = getattr(torch, dtype)
+    where = resolve_device(device)
+    game = Game(
+        pair.generator.to(device=where, dtype=kind),
+        pair.discriminator.to(device=where, dtype=kind),
+        loss=pair.objective,
+        latent=pair.latent,
+        data=real,
+        labels=labels,
+    )
+    return game, {**pair.provenance, "notes": pair.notes, "data": source.name}
 
 
 def _run(diagnostic: Diagnostic, game: Game, plan: Plan) -> Finding:

@@ -239,8 +239,8 @@ def _checked(
     values, vectors = values[order], vectors[:, order]
     vectors = vectors / np.linalg.norm(vectors, axis=0)
     residuals = [
-        float(np.linalg.norm(complex_product(operator, x) - l * x))
-        for l, x in zip(values, vectors.T, strict=True)
+        float(np.linalg.norm(complex_product(operator, x) - value * x))
+        for value, x in zip(values, vectors.T, strict=True)
     ]
     return Eigenpairs(
         values=values,

@@ -1,0 +1,402 @@
+"""The commands: prove, train, diagnose, inspect, init, audit, explain.
+
+Each imports what it needs inside itself, so that `--help` loads neither torch nor sympy. Results go
+to stdout, progress and errors to stderr. Exit codes: 0 completed; 1 completed, and a finding at or
+above `--fail-on` (or a theorem that does not hold); 2 wrong use; 3 refused as unsafe or unreadable;
+4 stopped by its budget with a partial report; 130 interrupted.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import shlex
+import sys
+from enum import StrEnum
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+    from gancheck.diagnosis import Plan, Report
+
+__all__ = ["app", "main"]
+
+app = typer.Typer(
+    add_completion=False,
+    no_args_is_help=True,
+    rich_markup_mode=None,
+    pretty_exceptions_enable=False,
+    help="GAN theory proved, GAN games measured, GAN checkpoints audited.",
+)
+
+
+class FailOn(StrEnum):
+    """The mildest verdict that makes the exit code 1."""
+
+    failing = "failing"
+    warning = "warning"
+    never = "never"
+
+
+class Precision(StrEnum):
+    """Floating-point type of measurements."""
+
+    float32 = "float32"
+    float64 = "float64"
+
+
+_SEVERE = {
+    FailOn.failing: ("failing",),
+    FailOn.warning: ("failing", "warning"),
+    FailOn.never: (),
+}
+
+Out = Annotated[Path | None, typer.Option("--out", help="Folder for the page and its files.")]
+Json = Annotated[bool, typer.Option("--json", help="Print the result as JSON on stdout.")]
+Seed = Annotated[int, typer.Option(help="First seed; everything drawn follows from it.")]
+Device = Annotated[str, typer.Option(help="auto, cpu, cuda or cuda:INDEX.")]
+Budget = Annotated[
+    str | None, typer.Option(help="Such as 90s or 5m; no diagnostic begins after it.")
+]
+Fail = Annotated[FailOn, typer.Option("--fail-on", help="Mildest verdict that exits with 1.")]
+BatchSize = Annotated[int, typer.Option(help="Samples of a batch for curvature and rotation.")]
+Batches = Annotated[int, typer.Option(help="Independent evaluation batches, at least 4.")]
+Samples = Annotated[int, typer.Option(help="Generated samples for shares and support.")]
+Probes = Annotated[int, typer.Option(help="Random probes for rotation.")]
+Dtype = Annotated[Precision, typer.Option("--dtype", help="Precision of the measurement.")]
+Only = Annotated[str | None, typer.Option("--only", help="Diagnostics to run, such as GC001,GC004.")]
+
+
+@app.command()
+def prove(
+    ids: Annotated[list[str] | None, typer.Argument(help="Theorem ids; all without.")] = None,
+    *,
+    as_json: Json = False,
+    out: Out = None,
+    confirm: Annotated[
+        int, typer.Option(help="Also hold each theorem's numeric form against this many draws.")
+    ] = 0,
+) -> None:
+    """Check theorems with engines that can say no; exit 1 where one does not hold."""
+    with _answering():
+        from gancheck import content
+        from gancheck.theory.report import check, exit_ok, theory_json
+
+        shelf = content.theorems()
+        chosen = [_known(i, shelf, "theorem") for i in (ids or shelf)]
+        known: dict[str, Any] = {}
+        reports = []
+        for theorem in chosen:
+            _progress(f"checking {theorem.id}")
+            reports.append(check(theorem, known=known))
+        result = theory_json(reports)
+        confirmed = True
+        if confirm:
+            confirmed, result["confirmations"] = _confirm(chosen, confirm)
+        if out is not None:
+            from gancheck.rendering import write_theory_page
+            from gancheck.rendering.files import write_whole
+
+            page = write_theory_page(reports, out / "theory.html")
+            write_whole(out / "theory.json", json.dumps(result, indent=2) + "\n")
+            _progress(f"page: {page}")
+        if as_json:
+            typer.echo(json.dumps(result, indent=2))
+        else:
+            from gancheck.rendering.terminal import print_theorems
+
+            print_theorems(reports, result.get("confirmations", []))
+        raise typer.Exit(0 if exit_ok(reports) and confirmed else 1)
+
+
+@app.command()
+def train(
+    recipe: Annotated[str, typer.Argument(help="ring8, grid25, moons or digits.")],
+    *,
+    out: Annotated[Path, typer.Option("--out", help="Run directory; must not hold a run.")],
+    loss: Annotated[str | None, typer.Option(help="Another loss than the recipe's.")] = None,
+    steps: Annotated[int | None, typer.Option(help="Another number of steps.")] = None,
+    seed: Annotated[int | None, typer.Option(help="Another seed; same seed, same bytes on CPU.")] = None,
+    device: Device = "auto",
+    resume: Annotated[bool, typer.Option("--resume", help="Go on from the last checkpoint.")] = False,
+) -> None:
+    """Train a GAN of the zoo into a run directory that `diagnose` reads."""
+    with _answering(f"gancheck train {recipe} --resume --out {shlex.quote(str(out))}"):
+        from gancheck.runner import train_recipe
+
+        with _bar(f"training {recipe}") as advance:
+            train_recipe(
+                recipe,
+                out,
+                loss=loss,
+                steps=steps,
+                seed=seed,
+                device=device,
+                resume=resume,
+                progress=advance,
+            )
+        typer.echo(f"trained: {out}\nnext:    gancheck diagnose {shlex.quote(str(out))}")
+
+
+@app.command()
+def diagnose(
+    run: Annotated[Path, typer.Argument(help="A run directory of `gancheck train`.")],
+    *,
+    out: Out = None,
+    as_json: Json = False,
+    seed: Seed = 0,
+    device: Device = "auto",
+    budget: Budget = None,
+    fail_on: Fail = FailOn.failing,
+    batch_size: BatchSize = 256,
+    batches: Batches = 4,
+    samples: Samples = 10_000,
+    probes: Probes = 64,
+    dtype: Dtype = Precision.float64,
+    only: Only = None,
+) -> None:
+    """Measure a trained game and write its report beside it."""
+    with _answering():
+        from gancheck.diagnosis import Plan
+        from gancheck.runner import diagnose_run
+
+        plan = Plan(
+            batch_size=batch_size, batches=batches, samples=samples, probes=probes, seed=seed
+        )
+        report = diagnose_run(
+            run,
+            plan=plan,
+            device=device,
+            dtype=str(dtype),
+            budget=budget,
+            codes=_codes(only),
+            command=_command(),
+            progress=_progress,
+        )
+        _finish(report, out or run, as_json=as_json, fail_on=fail_on)
+
+
+@app.command()
+def inspect(
+    files: Annotated[list[Path], typer.Argument(help="Checkpoint files of any origin.")],
+    *,
+    as_json: Json = False,
+) -> None:
+    """List what a file holds, running nothing of it."""
+    with _answering():
+        from gancheck.checkpoints import Refused, describe, index_json, read
+
+        results: list[dict[str, Any]] = []
+        refused = False
+        for file in files:
+            try:
+                index = read(file)
+                results.append({"file": file.name, **index_json(index)})
+                text = describe(index)
+            except Refused as refusal:
+                refused = True
+                results.append({"file": file.name, "status": "refused", "reason": str(refusal)})
+                text = f"{file.name}: refused: {refusal}"
+            if not as_json:
+                typer.echo(text, err=results[-1].get("status") == "refused")
+        if as_json:
+            typer.echo(json.dumps(results if len(results) > 1 else results[0], indent=2))
+        raise typer.Exit(3 if refused else 0)
+
+
+@app.command()
+def init(
+    files: Annotated[list[Path], typer.Argument(help="Checkpoint files of one GAN.")],
+    *,
+    out: Annotated[Path, typer.Option("--out", help="The manifest to write.")] = Path(
+        "gancheck.toml"
+    ),
+) -> None:
+    """Write a manifest with what the files tell and TODO for the rest."""
+    with _answering():
+        from gancheck.checkpoints import write_manifest
+        from gancheck.rendering.files import write_whole
+
+        if out.exists():
+            raise ValueError(f"{out} exists; name another with --out, or remove it")
+        text = write_manifest(files)
+        write_whole(out, text)
+        todo = text.count("TODO")
+        typer.echo(f"wrote {out}" + (f"; {todo} lines are marked TODO" if todo else ""))
+
+
+@app.command()
+def audit(
+    files: Annotated[list[Path], typer.Argument(help="Generator and discriminator, in this order.")],
+    *,
+    manifest: Annotated[Path, typer.Option(help="Written by `gancheck init`.")] = Path(
+        "gancheck.toml"
+    ),
+    data: Annotated[Path | None, typer.Option(help="npz with real samples.")] = None,
+    out: Out = None,
+    as_json: Json = False,
+    seed: Seed = 0,
+    device: Device = "auto",
+    budget: Budget = None,
+    fail_on: Fail = FailOn.failing,
+    batch_size: BatchSize = 256,
+    batches: Batches = 4,
+    samples: Samples = 10_000,
+    probes: Probes = 64,
+    dtype: Dtype = Precision.float64,
+    only: Only = None,
+) -> None:
+    """Read a stranger's GAN without running its files, build it, and measure it."""
+    with _answering():
+        from gancheck.audit import diagnose as run_diagnostics
+        from gancheck.audit import game_from_files
+        from gancheck.diagnosis import Plan
+
+        if len(files) != 2:  # noqa: PLR2004 (a generator and a discriminator)
+            raise ValueError(f"files must be a generator and a discriminator, got {len(files)}")
+        plan = Plan(
+            batch_size=batch_size, batches=batches, samples=samples, probes=probes, seed=seed
+        )
+        game, provenance = game_from_files(
+            manifest, *files, data=data, dtype=str(dtype), device=device
+        )
+        report = run_diagnostics(
+            game,
+            plan=plan,
+            budget=budget,
+            codes=_codes(only),
+            title=f"{files[0].name} and {files[1].name}",
+            provenance={**provenance, "command": _command()},
+            progress=_progress,
+        )
+        _finish(report, out or Path("gancheck-audit"), as_json=as_json, fail_on=fail_on)
+
+
+@app.command()
+def explain(
+    code: Annotated[str, typer.Argument(help="Such as GC003, or a theorem id.")],
+) -> None:
+    """Say what a diagnostic measures, how it judges and what to do, or what a theorem states."""
+    with _answering():
+        from gancheck import content
+
+        typer.echo(content.explain(code).strip())
+
+
+def main() -> None:
+    """Entry point of the console script."""
+    app()
+
+
+@contextlib.contextmanager
+def _answering(resume: str = "") -> Iterator[None]:
+    """Turn each known way of going wrong into its exit code and one sentence."""
+    try:
+        yield
+    except KeyboardInterrupt as stop:
+        _fail(str(stop) or "interrupted" + (f"; go on with: {resume}" if resume else ""), 130)
+    except (ValueError, KeyError, OSError, RuntimeError) as error:
+        from gancheck.checkpoints.refusal import Refused
+
+        text = error.args[0] if isinstance(error, KeyError) and error.args else str(error)
+        _fail(str(text), 3 if isinstance(error, Refused) else 2)
+    except Exception as error:
+        from gancheck.checkpoints.refusal import Refused
+
+        if not isinstance(error, Refused):
+            raise
+        _fail(f"refused: {error}", 3)
+
+
+def _fail(sentence: str, code: int) -> None:
+    typer.echo(f"gancheck: {sentence}", err=True)
+    raise typer.Exit(code)
+
+
+def _known(name: str, shelf: dict[str, Any], what: str) -> Any:
+    if name not in shelf:
+        raise ValueError(f"unknown {what} {name!r}; there are {', '.join(sorted(shelf))}")
+    return shelf[name]
+
+
+def _codes(only: str | None) -> list[str] | None:
+    return None if only is None else [code.strip() for code in only.split(",") if code.strip()]
+
+
+def _command() -> str:
+    return shlex.join(["gancheck", *sys.argv[1:]])
+
+
+def _progress(line: str) -> None:
+    typer.echo(line, err=True)
+
+
+@contextlib.contextmanager
+def _bar(title: str) -> Iterator[Callable[[int, int, dict[str, float]], None]]:
+    """A progress bar with rate and time left on a terminal, a line a tenth elsewhere."""
+    from rich.console import Console
+    from rich.progress import MofNCompleteColumn, Progress, TimeRemainingColumn
+
+    console = Console(stderr=True)
+    if not console.is_terminal:
+        shown = -1
+
+        def line(step: int, steps: int, metrics: dict[str, float]) -> None:
+            nonlocal shown
+            tenth = 10 * step // max(steps, 1)
+            if tenth > shown:
+                shown = tenth
+                losses = ", ".join(
+                    f"{k} {metrics[k]:.3f}" for k in ("loss_g", "loss_d") if k in metrics
+                )
+                _progress(f"{title}: step {step} of {steps} {losses}".rstrip())
+
+        yield line
+        return
+    with Progress(
+        *Progress.get_default_columns()[:2],
+        MofNCompleteColumn(),
+        TimeRemainingColumn(),
+        console=console,
+    ) as bars:
+        task = bars.add_task(title)
+        yield lambda step, steps, _: bars.update(task, completed=step, total=steps)
+
+
+def _finish(report: Report, out: Path, *, as_json: bool, fail_on: FailOn) -> None:
+    """Write the page, print the result, choose the exit code by precedence 1, 4, 0."""
+    page = report.save(out / "report.html")
+    if as_json:
+        typer.echo(report.to_json())
+    else:
+        from gancheck.rendering.terminal import print_findings
+
+        print_findings(report)
+        typer.echo(f"page: {page}")
+    if report.provenance.get("stopped") == "interrupted":
+        _fail(f"interrupted; the partial report is {page}; run again: {_command()}", 130)
+    if str(report.verdict) in _SEVERE[fail_on]:
+        raise typer.Exit(1)
+    if not report.complete:
+        _fail(f"stopped: {report.provenance.get('stopped')}; the partial report is {page}", 4)
+
+
+def _confirm(theorems: list[Any], examples: int) -> tuple[bool, list[dict[str, Any]]]:
+    """Hold each theorem's numeric form against random draws; counterexamples come shrunk."""
+    from gancheck.testing import confirm
+
+    held, out = True, []
+    for theorem in theorems:
+        _progress(f"confirming {theorem.id} on {examples} draws")
+        found = confirm(theorem, examples)
+        held = held and found.holds
+        out.append({"id": theorem.id, "holds": found.holds, "text": str(found)})
+    return held, out
+
+
+if __name__ == "__main__":
+    main()

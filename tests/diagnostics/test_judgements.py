@@ -1,0 +1,267 @@
+"""Each diagnostic fires, stays quiet, is undecided and is not applicable, on quantities alone."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+from torch import nn
+
+from gancheck import content
+from gancheck.audit import diagnose
+from gancheck.diagnosis import Measurement, Plan, Quantity, Verdict
+from gancheck.games import analytic, latents
+from gancheck.games.game import Game
+from gancheck.measures.connectivity import bridge_mass
+from gancheck.measures.gradients import gradient_ratio
+from gancheck.measures.rotation import rotation
+from gancheck.measures.spectrum import hessian_spectra
+from gancheck.measures.stability import Outcome, local_stability
+from tests.oracles import tiny_game
+
+PLAN = Plan(batch_size=32, batches=4, samples=200, gradient_batch=16, probes=8)
+CODES = ("GC001", "GC002", "GC003", "GC004", "GC005")
+
+
+@cache
+def measured(code: str) -> Any:
+    """A real measurement of a tiny GAN, whose quantities the tests then set."""
+    if code == "GC005":
+        rng = np.random.default_rng(0)
+        x = np.concatenate([rng.standard_normal((200, 2)), rng.standard_normal((200, 2)) + 30])
+        return bridge_mass(x, x[::2] + 0.01)
+    measure = {
+        "GC001": hessian_spectra,
+        "GC002": local_stability,
+        "GC003": rotation,
+        "GC004": gradient_ratio,
+    }[code]
+    return measure(tiny_game(), PLAN)
+
+
+def with_values(code: str, fields: dict[str, Any] | None = None, **values: Quantity) -> Measurement:
+    found = measured(code)
+    return replace(found, quantities={**found.quantities, **values}, **(fields or {}))
+
+
+def about(value: float, spread: float) -> Quantity:
+    return Quantity(value=value, sampling_error=spread)
+
+
+def verdict(code: str, found: Measurement) -> Verdict:
+    finding = content.diagnostics()[code].judge(found)
+    assert finding.code == code
+    assert finding.because
+    return finding.verdict
+
+
+@pytest.mark.parametrize(
+    ("bottom", "expected"),
+    [
+        (about(0.5, 0.1), Verdict.sound),
+        (about(-5.0, 0.5), Verdict.warning),
+        (about(-1.0, 0.5), Verdict.undecided),
+    ],
+)
+def test_gc001_judges_by_fresh_curvature_alone(bottom: Quantity, expected: Verdict) -> None:
+    flat = about(0.0, 0.01)
+    found = with_values(
+        "GC001",
+        top_generator_fresh=about(100.0, 1.0),
+        bottom_generator=about(-400.0, 1.0),  # of the batch: must not decide
+        bottom_generator_fresh=bottom,
+        top_discriminator_fresh=about(100.0, 1.0),
+        bottom_discriminator_fresh=flat,
+    )
+    assert verdict("GC001", found) is expected
+
+
+@pytest.mark.parametrize(
+    ("equilibrium", "outcome", "expected"),
+    [
+        (True, Outcome.contracting, Verdict.sound),
+        (True, Outcome.expanding, Verdict.failing),
+        (None, Outcome.expanding, Verdict.failing),
+        (True, Outcome.undetermined, Verdict.undecided),
+        (False, Outcome.contracting, Verdict.sound),
+        (False, Outcome.expanding, Verdict.warning),
+        (False, Outcome.undetermined, Verdict.undecided),
+    ],
+)
+def test_gc002_never_fails_away_from_an_equilibrium(
+    equilibrium: bool | None, outcome: Outcome, expected: Verdict
+) -> None:
+    found = with_values("GC002", {"equilibrium": equilibrium, "verdict": outcome})
+    assert verdict("GC002", found) is expected
+
+
+def test_gc002_warns_where_the_known_step_exceeds_its_bound() -> None:
+    found = with_values(
+        "GC002",
+        {"equilibrium": True, "verdict": Outcome.contracting, "step_known": True},
+        largest_step=Quantity(value=0.5, kind="upper"),
+    )
+    assert verdict("GC002", found) is Verdict.warning
+
+
+@pytest.mark.parametrize(
+    ("strength", "expected"),
+    [
+        (about(0.1, 0.02), Verdict.sound),
+        (about(0.7, 0.02), Verdict.warning),
+        (about(0.99, 0.005), Verdict.failing),
+        (about(0.5, 0.02), Verdict.undecided),
+        (Quantity(value=0.4, error=0.2), Verdict.undecided),
+    ],
+)
+def test_gc003_compares_within_both_errors(strength: Quantity, expected: Verdict) -> None:
+    assert verdict("GC003", with_values("GC003", rotation=strength)) is expected
+
+
+@pytest.mark.parametrize(
+    ("hits", "loss", "expected"),
+    [
+        ((0.001, 0.0, 0.01), "minimax", Verdict.sound),
+        ((0.9, 0.85, 0.95), "minimax", Verdict.failing),
+        ((0.9, 0.85, 0.95), "non-saturating", Verdict.warning),
+        ((0.25, 0.2, 0.3), "minimax", Verdict.undecided),
+    ],
+)
+def test_gc004_is_milder_where_the_loss_keeps_its_gradient(
+    hits: tuple[float, float, float], loss: str, expected: Verdict
+) -> None:
+    share = Quantity(value=hits[0], sampling_error=0.0, low=hits[1], high=hits[2])
+    assert verdict("GC004", with_values("GC004", {"loss": loss}, saturated_share=share)) is expected
+
+
+def _two_clusters(n: int, seed: int, *, between: float = 0.0) -> np.ndarray:
+    rng = np.random.default_rng(seed)
+    x = rng.standard_normal((n, 2)) * 0.2
+    x[: n // 2] += 10.0
+    on = rng.random(n) < between
+    x[on] = 5.0 + 0.2 * rng.standard_normal((int(on.sum()), 2))
+    return x
+
+
+@pytest.mark.parametrize(
+    ("between", "expected"),
+    [(0.0, Verdict.sound), (0.02, Verdict.warning), (0.2, Verdict.failing)],
+)
+def test_gc005_fails_only_beyond_its_effect_size(between: float, expected: Verdict) -> None:
+    found = bridge_mass(_two_clusters(2000, 0), _two_clusters(2000, 1, between=between))
+    assert verdict("GC005", found) is expected
+    finding = content.diagnostics()["GC005"].judge(found)
+    assert "nan" not in finding.because
+
+
+def test_gc005_is_undecided_without_a_gap() -> None:
+    rng = np.random.default_rng(0)
+    found = bridge_mass(rng.standard_normal((400, 2)), rng.standard_normal((400, 2)))
+    assert verdict("GC005", found) is Verdict.undecided
+
+
+def test_an_analytic_game_leaves_sample_questions_not_applicable() -> None:
+    report = diagnose(analytic.dirac("r1"), plan=PLAN)
+    assert report["GC004"].verdict is Verdict.not_applicable
+    assert report["GC005"].verdict is Verdict.not_applicable
+    assert "needs samples" in report["GC004"].because
+    assert report["GC002"].verdict is Verdict.sound
+
+
+@pytest.mark.parametrize("code", CODES)
+@pytest.mark.parametrize("width", [690, 340])
+def test_every_figure_draws_at_both_widths(code: str, width: int) -> None:
+    diagnostic = content.diagnostics()[code]
+    assert diagnostic.figure is not None
+    figure = diagnostic.figure(measured(code), width)
+    assert round(figure.get_figwidth() * 72) == width
+    figure.canvas.draw()
+
+
+def test_figures_draw_for_exact_and_empty_measurements() -> None:
+    shelf = content.diagnostics()
+    for code, measure in (("GC001", hessian_spectra), ("GC002", local_stability), ("GC003", rotation)):
+        shelf[code].figure(measure(analytic.bilinear()), 690).canvas.draw()
+    rng = np.random.default_rng(0)
+    blob = bridge_mass(rng.standard_normal((100, 9)), rng.standard_normal((50, 9)))
+    shelf["GC005"].figure(blob, 340).canvas.draw()
+
+
+@pytest.mark.parametrize("code", CODES)
+def test_names_of_quantities_are_documented_and_labelled(code: str) -> None:
+    text = (Path(__file__).parents[2] / "docs" / "quantities.md").read_text()
+    documented = {
+        row.split("`")[1] for row in text.splitlines() if row.startswith(f"| {code} | `")
+    }
+    diagnostic = content.diagnostics()[code]
+    assert documented == set(diagnostic.labels)
+    assert set(measured(code).quantities) <= documented
+    assert diagnostic.headline in documented
+
+
+@pytest.mark.parametrize("code", CODES)
+def test_every_theorem_a_diagnostic_names_is_on_the_shelf(code: str) -> None:
+    assert set(content.diagnostics()[code].theorems) <= set(content.theorems())
+
+
+class _Breaks(nn.Module):
+    """A discriminator that changes its own state and then raises, as a user's module may."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.a = nn.Linear(2, 1)
+        self.register_buffer("calls", torch.zeros(1))
+        self.limit = 3
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        self.calls.add_(1)
+        self.last = x
+        self.limit -= 1
+        if self.limit == 0:
+            raise RuntimeError("out of order")
+        return self.a(x)
+
+
+def test_the_game_is_bit_identical_after_a_diagnosis_and_after_one_that_raised() -> None:
+    game = tiny_game(norm=True)
+    p = game.parameters("generator")[0]
+    p.grad = torch.full_like(p, 3.0)
+    game.modules["discriminator"].eval()
+    before = _state(game)
+    diagnose(game, plan=PLAN)
+    assert _same(before, _state(game))
+
+    broken = Game(
+        nn.Linear(2, 2),
+        _Breaks(),
+        loss="minimax",
+        latent=latents.normal(2),
+        data=torch.randn(100, 2),
+    )
+    before = _state(broken)
+    with pytest.raises(RuntimeError, match="out of order"):
+        diagnose(broken, plan=PLAN)
+    assert _same(before, _state(broken))
+    assert not hasattr(broken.modules["discriminator"], "last")
+    assert broken.modules["discriminator"].limit == 3
+
+
+def _state(game: Game) -> list[Any]:
+    out: list[Any] = [torch.random.get_rng_state()]
+    for module in game.modules.values():
+        out += [m.training for m in module.modules()]
+        for t in (*module.parameters(), *module.buffers()):
+            out += [t.detach().clone(), t.requires_grad, None if t.grad is None else t.grad.clone()]
+    return out
+
+
+def _same(a: list[Any], b: list[Any]) -> bool:
+    return len(a) == len(b) and all(
+        torch.equal(x, y) if isinstance(x, torch.Tensor) and isinstance(y, torch.Tensor) else x == y
+        for x, y in zip(a, b, strict=True)
+    )
