@@ -1,0 +1,173 @@
+"""Where does the generator's noise come from?
+
+A `Latent` is a size, a law and a way to draw it. Every draw is made in float64 on the CPU from the
+generator handed in; the caller casts and moves it. So a float32 and a float64 game, on whatever
+device, see the same latents up to rounding.
+
+`connected_support` is the hypothesis of the theorem that a continuous generator on a latent of
+connected support has an output of connected support.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import partial
+
+import torch
+from torch import Tensor
+
+__all__ = ["Latent", "categorical", "normal", "product", "truncated_normal", "uniform"]
+
+Draw = Callable[[int, torch.Generator], Tensor]
+
+
+@dataclass(frozen=True, slots=True)
+class Latent:
+    """A law on R^size.
+
+    Attributes:
+        size: length of one latent vector.
+        law: the law in words, as it stands in reports and in a run's configuration.
+        draw: (n, CPU generator) -> float64 [n, size].
+        connected_support: whether the law's support is a connected set.
+
+    Example:
+        >>> normal(3).sample(2, torch.Generator().manual_seed(0)).shape
+        torch.Size([2, 3])
+    """
+
+    size: int
+    law: str
+    draw: Draw
+    connected_support: bool
+
+    def sample(self, n: int, generator: torch.Generator) -> Tensor:
+        """Draw n latents.
+
+        Args:
+            n: how many, at least 1.
+            generator: on the CPU, whatever the game's device; its state moves on.
+
+        Returns:
+            Latents [n, size], float64, on the CPU.
+
+        Raises:
+            ValueError: n below 1, or a generator that is not on the CPU.
+        """
+        if n < 1:
+            raise ValueError(f"n must be at least 1, got {n}")
+        if generator.device.type != "cpu":
+            raise ValueError(
+                f"latents are drawn from a CPU generator and moved after, got {generator.device}"
+            )
+        return self.draw(n, generator)
+
+
+def normal(size: int) -> Latent:
+    """Independent standard normal coordinates; the support is all of R^size.
+
+    Raises:
+        ValueError: size below 1.
+    """
+    return Latent(_positive("size", size), "normal", partial(_normal, size), connected_support=True)
+
+
+def uniform(size: int, *, low: float = -1.0, high: float = 1.0) -> Latent:
+    """Independent uniform coordinates; the support is the cube [low, high]^size.
+
+    Raises:
+        ValueError: size below 1, or not low < high, both finite.
+    """
+    if not (math.isfinite(low) and math.isfinite(high) and low < high):
+        raise ValueError(f"uniform needs finite low < high, got low={low}, high={high}")
+    draw = partial(_uniform, size, low, high)
+    return Latent(
+        _positive("size", size), f"uniform({low:g}, {high:g})", draw, connected_support=True
+    )
+
+
+def truncated_normal(size: int, *, threshold: float) -> Latent:
+    """Standard normal coordinates conditioned on |z| <= threshold (the truncation trick).
+
+    Drawn by inverting the distribution function, one uniform number a coordinate, which gives the
+    same law as drawing again until the coordinate falls inside.
+
+    Raises:
+        ValueError: size below 1, or a threshold that is not positive and finite.
+    """
+    if not (math.isfinite(threshold) and threshold > 0):
+        raise ValueError(f"threshold must be positive and finite, got {threshold}")
+    draw = partial(_truncated_normal, size, threshold)
+    return Latent(
+        _positive("size", size), f"normal within {threshold:g}", draw, connected_support=True
+    )
+
+
+def categorical(classes: int) -> Latent:
+    """One-hot vectors, every class equally likely; the support is `classes` isolated points.
+
+    Raises:
+        ValueError: fewer than two classes, which is no choice.
+    """
+    if classes < 2:
+        raise ValueError(f"categorical needs at least 2 classes, got {classes}")
+    draw = partial(_categorical, classes)
+    return Latent(classes, f"categorical({classes})", draw, connected_support=False)
+
+
+def product(*factors: Latent) -> Latent:
+    """Independent latents side by side, such as a class and its style.
+
+    The support is the product of the supports, connected exactly when all of them are.
+
+    Raises:
+        ValueError: no factor at all.
+
+    Example:
+        >>> product(normal(2), categorical(3)).law
+        'normal[2] x categorical(3)[3]'
+    """
+    if not factors:
+        raise ValueError("product needs at least one latent")
+    return Latent(
+        sum(f.size for f in factors),
+        " x ".join(f"{f.law}[{f.size}]" for f in factors),
+        partial(_product, factors),
+        connected_support=all(f.connected_support for f in factors),
+    )
+
+
+def _positive(name: str, value: int) -> int:
+    if value < 1:
+        raise ValueError(f"{name} must be at least 1, got {value}")
+    return value
+
+
+def _normal(size: int, n: int, generator: torch.Generator) -> Tensor:
+    return torch.randn(n, size, generator=generator, dtype=torch.float64)
+
+
+def _uniform(size: int, low: float, high: float, n: int, generator: torch.Generator) -> Tensor:
+    unit = torch.rand(n, size, generator=generator, dtype=torch.float64)
+    return torch.lerp(torch.full_like(unit, low), torch.full_like(unit, high), unit)
+
+
+def _truncated_normal(size: int, threshold: float, n: int, generator: torch.Generator) -> Tensor:
+    # The lower tail and a fair sign: near 1 the distribution function has no digits left.
+    tail = torch.special.ndtr(torch.tensor(-threshold, dtype=torch.float64))
+    unit = torch.rand(n, size, generator=generator, dtype=torch.float64)
+    lower = unit < 0.5
+    mass = tail + (0.5 - tail) * 2.0 * torch.where(lower, unit, 1.0 - unit)
+    magnitude = torch.special.ndtri(mass).clamp(-threshold, 0.0)
+    return torch.where(lower, magnitude, -magnitude)
+
+
+def _categorical(classes: int, n: int, generator: torch.Generator) -> Tensor:
+    index = torch.randint(classes, (n,), generator=generator)
+    return torch.nn.functional.one_hot(index, classes).to(torch.float64)
+
+
+def _product(factors: tuple[Latent, ...], n: int, generator: torch.Generator) -> Tensor:
+    return torch.cat([f.draw(n, generator) for f in factors], dim=1)

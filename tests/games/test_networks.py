@@ -1,0 +1,101 @@
+"""Networks: sizes, initial laws, and that the global random state plays no part."""
+
+from __future__ import annotations
+
+import pytest
+import torch
+from scipy import stats
+from torch import nn
+
+from gancheck.games.networks import dcgan_discriminator, dcgan_generator, mlp
+
+
+def rng(seed: int = 0) -> torch.Generator:
+    return torch.Generator().manual_seed(seed)
+
+
+def count(module: nn.Module) -> int:
+    return sum(p.numel() for p in module.parameters())
+
+
+def test_the_dcgan_at_32_pixels_has_the_parameters_that_its_layers_add_up_to() -> None:
+    norms = 2 * (256 + 128 + 64)
+    up = 16 * (64 * 256 + 256 * 128 + 128 * 64 + 64) + 1
+    down = 16 * (64 + 64 * 128 + 128 * 256 + 256) + 64 + 1 + 2 * (128 + 256)
+    assert count(dcgan_generator(32, generator=rng())) == up + norms == 919_425
+    assert count(dcgan_discriminator(32, generator=rng())) == down == 661_313
+
+
+@pytest.mark.parametrize("size", [28, 32, 64])
+@pytest.mark.parametrize("channels", [1, 3])
+def test_the_dcgan_pair_fits_together_at_every_size(size: int, channels: int) -> None:
+    g = dcgan_generator(size, generator=rng(), channels=channels, width=4, latent=10)
+    d = dcgan_discriminator(size, generator=rng(), channels=channels, width=4)
+    images = g(torch.randn(3, 10, generator=rng(1)))
+    assert images.shape == (3, channels, size, size)
+    assert images.abs().max() < 1
+    assert d(images).shape == (3, 1)
+
+
+def test_batch_norm_uses_the_batch_in_training_and_in_evaluation_and_keeps_nothing() -> None:
+    g = dcgan_generator(28, generator=rng(), width=4)
+    z = torch.randn(5, 64, generator=rng(1))
+    trained = g.train()(z)
+    assert torch.equal(g.eval()(z), trained)
+    assert list(g.buffers()) == []
+    assert not torch.allclose(g(z[:3]), trained[:3])
+
+
+def test_dcgan_weights_start_normal_with_deviation_a_fiftieth() -> None:
+    d = dcgan_discriminator(32, generator=rng(3))
+    weights = torch.cat([p.detach().flatten() for p in d.parameters() if p.ndim == 4])
+    factors = torch.cat([m.weight.detach() for m in d if isinstance(m, nn.BatchNorm2d)])
+    assert stats.kstest(weights[:20_000].numpy() / 0.02, "norm").pvalue > 1e-3
+    assert stats.kstest((factors.numpy() - 1) / 0.02, "norm").pvalue > 1e-3
+    assert all((m.bias == 0).all() for m in d if getattr(m, "bias", None) is not None)
+
+
+def test_perceptron_weights_start_uniform_within_one_over_the_root_of_the_inputs() -> None:
+    layer = mlp([64, 200], generator=rng(4))[0]
+    for parameter in layer.parameters():
+        scaled = parameter.detach().flatten().numpy() * 8.0
+        assert stats.kstest(scaled, stats.uniform(-1, 2).cdf).pvalue > 1e-3
+
+
+def test_a_perceptron_computes_what_its_matrices_say() -> None:
+    net = mlp([3, 5, 2], generator=rng(5), dtype=torch.float64, output="tanh")
+    x = torch.randn(4, 3, generator=rng(6), dtype=torch.float64)
+    w1, b1, w2, b2 = net.parameters()
+    assert torch.allclose(net(x), torch.tanh(torch.tanh(x @ w1.T + b1) @ w2.T + b2), rtol=1e-14)
+
+
+@pytest.mark.parametrize(
+    "build",
+    [
+        lambda dtype, g: mlp([2, 8, 8, 1], generator=g, dtype=dtype),
+        lambda dtype, g: dcgan_generator(28, generator=g, width=2, dtype=dtype),
+        lambda dtype, g: dcgan_discriminator(28, generator=g, width=2, dtype=dtype),
+    ],
+    ids=["mlp", "dcgan_generator", "dcgan_discriminator"],
+)
+def test_one_seed_is_one_network_in_both_precisions_and_no_global_state_moves(build) -> None:
+    before = torch.get_rng_state()
+    single, double = build(torch.float32, rng(7)), build(torch.float64, rng(7))
+    assert torch.equal(torch.get_rng_state(), before)
+    for p, q in zip(single.parameters(), double.parameters(), strict=True):
+        assert (p.dtype, q.dtype) == (torch.float32, torch.float64)
+        assert torch.equal(p, q.float())
+
+
+@pytest.mark.parametrize(
+    ("build", "sentence"),
+    [
+        (lambda: mlp([3], generator=rng()), r"at least two positive widths, got \[3\]"),
+        (lambda: mlp([3, 0], generator=rng()), "positive widths"),
+        (lambda: dcgan_generator(30, generator=rng()), "28, 32, 64, got 30"),
+        (lambda: dcgan_discriminator(32, generator=rng(), width=0), "width must be at least 1"),
+    ],
+)
+def test_a_network_that_cannot_be_is_refused_in_a_sentence(build, sentence: str) -> None:
+    with pytest.raises(ValueError, match=sentence):
+        build()
