@@ -1,0 +1,262 @@
+"""Is this zip what it says, and where do its members stand in the file?
+
+A strict reader of the one kind of archive that torch writes: members stored as they are, one root
+folder, central directory at the very end. What the two descriptions of a member disagree about,
+what a second reader could read differently, and whatever inflates is refused. Standard library
+only; `zipfile` is not used, because it forgives most of this.
+
+Source: PKWARE APPNOTE 6.3.10, sections 4.3 and 4.5.
+"""
+
+from __future__ import annotations
+
+import struct
+import zlib
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from gancheck.checkpoints.refusal import Refused, plain
+
+if TYPE_CHECKING:
+    from gancheck.checkpoints.limits import Limits
+
+__all__ = ["Archive", "Member", "read_archive"]
+
+_END = struct.Struct("<4s4H2LH")
+_END64 = struct.Struct("<4sQ2H2L4Q")
+_LOCATOR = struct.Struct("<4sLQL")
+_CENTRAL = struct.Struct("<4s6H3L5H2L")
+_LOCAL = struct.Struct("<4s5H3L2H")
+_FULL16, _FULL32 = 0xFFFF, 0xFFFFFFFF
+_DESCRIPTOR, _UTF8 = 0x0008, 0x0800
+_FETCH = "fetch the file again"
+
+
+@dataclass(frozen=True, slots=True)
+class Member:
+    """One stored member: its name without the root folder, and its bytes in the file."""
+
+    name: str
+    start: int
+    size: int
+    header: int
+    crc: int
+
+
+@dataclass(frozen=True, slots=True)
+class Archive:
+    """The root folder of a checked zip and its members by name."""
+
+    root: str
+    members: dict[str, Member]
+
+
+@dataclass(frozen=True, slots=True)
+class _Directory:
+    count: int
+    start: int
+    size: int
+
+
+def read_archive(data: bytes, limits: Limits) -> Archive:
+    """Check every member of a zip and say where it stands.
+
+    Raises:
+        Refused: anything that torch's own writer does not write.
+    """
+    directory = _find_directory(data)
+    if directory.count > limits.members:
+        raise Refused(
+            f"the zip lists {directory.count} members, over the budget of {limits.members}"
+        )
+    members: list[Member] = []
+    position, end = directory.start, directory.start + directory.size
+    for _ in range(directory.count):
+        member, position = _member(data, position, end)
+        members.append(member)
+    if position != end:
+        raise Refused("malformed zip: its directory is longer than its members")
+    _check_spans(members, directory.start)
+    for member in members:
+        if zlib.crc32(memoryview(data)[member.start : member.start + member.size]) != member.crc:
+            raise Refused(
+                f"the checksum of member {plain(member.name)} is wrong: its bytes were changed or damaged",
+                way_out=_FETCH,
+            )
+    return _rooted(members)
+
+
+def _find_directory(data: bytes) -> _Directory:
+    position = len(data) - _END.size
+    if position < 0 or data[position : position + 4] != b"PK\x05\x06":
+        raise Refused(
+            "truncated zip, or one with bytes after its end: the directory is not where the file ends",
+            way_out=_FETCH,
+        )
+    _, disk, first_disk, here, total, size, start, comment = _END.unpack_from(data, position)
+    found = _Directory(total, start, size)
+    if disk or first_disk or here != total or comment:
+        raise Refused("malformed zip: several disks or a comment")
+    locator = position - _LOCATOR.size
+    if locator >= 0 and data[locator : locator + 4] == b"PK\x06\x07":
+        position = locator - _END64.size
+        wide = _find_wide_directory(data, locator, position)
+        for short, full, long in (
+            (total, _FULL16, wide.count),
+            (start, _FULL32, wide.start),
+            (size, _FULL32, wide.size),
+        ):
+            if short not in (full, long):
+                raise Refused("malformed zip: its two end records disagree")
+        found = wide
+    if found.start + found.size != position or found.start < 0:
+        raise Refused("malformed zip: its directory does not end where its end record begins")
+    return found
+
+
+def _find_wide_directory(data: bytes, locator: int, position: int) -> _Directory:
+    _, disk, where, disks = _LOCATOR.unpack_from(data, locator)
+    if (
+        position < 0
+        or where != position
+        or disk
+        or disks > 1
+        or data[position : position + 4] != b"PK\x06\x06"
+    ):
+        raise Refused("malformed zip: its 64-bit end record is not where it is said to be")
+    _, length, _, _, disk, first_disk, here, total, size, start = _END64.unpack_from(data, position)
+    if length != _END64.size - 12 or disk or first_disk or here != total:
+        raise Refused("malformed zip: its 64-bit end record is inconsistent")
+    return _Directory(total, start, size)
+
+
+def _member(data: bytes, position: int, end: int) -> tuple[Member, int]:
+    if position + _CENTRAL.size > end or data[position : position + 4] != b"PK\x01\x02":
+        raise Refused("malformed zip: its directory breaks off")
+    (
+        _,
+        _,
+        _,
+        flags,
+        method,
+        _,
+        _,
+        crc,
+        packed,
+        size,
+        name_length,
+        extra_length,
+        comment,
+        disk,
+        _,
+        _,
+        header,
+    ) = _CENTRAL.unpack_from(data, position)
+    after = position + _CENTRAL.size + name_length + extra_length + comment
+    if after > end:
+        raise Refused("malformed zip: its directory breaks off")
+    name = _checked_name(data[position + _CENTRAL.size : position + _CENTRAL.size + name_length])
+    extra_start = position + _CENTRAL.size + name_length
+    size, packed, header = _wide_fields(
+        data[extra_start : extra_start + extra_length], [size, packed, header]
+    )
+    if flags & ~(_DESCRIPTOR | _UTF8) or disk:
+        raise Refused(f"member {plain(name)} of the zip is encrypted or split", subject=name)
+    if method != 0 or packed != size:
+        raise Refused(
+            f"member {plain(name)} of the zip is compressed; torch stores members as they are, and compressed ones can inflate without bound",
+            subject=name,
+        )
+    start = _local(data, header, name, (flags, method, crc, size))
+    return Member(name, start, size, header, crc), after
+
+
+def _wide_fields(extra: bytes, values: list[int]) -> list[int]:
+    """Replace the 32-bit fields that are full by those of the 64-bit extra field, in its order."""
+    position = 0
+    while position + 4 <= len(extra):
+        identifier, length = struct.unpack_from("<2H", extra, position)
+        if identifier == 1 and position + 4 + length <= len(extra):
+            content = extra[position + 4 : position + 4 + length]
+            wide = [int.from_bytes(content[i : i + 8], "little") for i in range(0, length - 7, 8)]
+            return [wide.pop(0) if value == _FULL32 and wide else value for value in values]
+        position += 4 + length
+    return values
+
+
+def _local(data: bytes, header: int, name: str, expected: tuple[int, int, int, int]) -> int:
+    if header + _LOCAL.size > len(data) or data[header : header + 4] != b"PK\x03\x04":
+        raise Refused(
+            f"member {plain(name)} of the zip is not where the directory says", way_out=_FETCH
+        )
+    _, _, flags, method, _, _, crc, packed, size, name_length, extra_length = _LOCAL.unpack_from(
+        data, header
+    )
+    name_start = header + _LOCAL.size
+    start = name_start + name_length + extra_length
+    if data[name_start : name_start + name_length] != name.encode():
+        raise Refused(
+            f"member {plain(name)} of the zip has another name in its own header: two readers would read two files",
+            subject=name,
+        )
+    extra = data[name_start + name_length : start]
+    size, packed = _wide_fields(extra, [size, packed])
+    deferred = bool(flags & _DESCRIPTOR) and crc == 0 and size in (0, _FULL32)
+    same = (flags, method) == expected[:2] and (
+        deferred or (crc, size, packed) == (*expected[2:], expected[3])
+    )
+    if not same:
+        raise Refused(
+            f"member {plain(name)} of the zip is described differently in its own header",
+            subject=name,
+        )
+    return start
+
+
+def _checked_name(raw: bytes) -> str:
+    try:
+        name = raw.decode("utf-8")
+    except UnicodeDecodeError:
+        raise Refused("a member of the zip has a name that is no text") from None
+    parts = name.split("/")
+    if (
+        "\\" in name
+        or "\0" in name
+        or ":" in parts[0]
+        or any(part in {"", ".", ".."} for part in parts)
+    ):
+        raise Refused(
+            f"member {plain(name)} of the zip has a name that leaves its folder", subject=name
+        )
+    return name
+
+
+def _check_spans(members: list[Member], end: int) -> None:
+    """No member may start before the first byte, overlap another, or run into the directory."""
+    reached = 0
+    for member in sorted(members, key=lambda m: m.header):
+        if member.header < reached or member.start + member.size > end:
+            raise Refused(
+                f"member {plain(member.name)} of the zip overlaps another", subject=member.name
+            )
+        reached = member.start + member.size
+    if members and min(member.header for member in members) != 0:
+        raise Refused("the zip has bytes before its first member: the file is two things at once")
+
+
+def _rooted(members: list[Member]) -> Archive:
+    roots = {member.name.split("/", 1)[0] for member in members}
+    if len(roots) != 1 or any("/" not in member.name for member in members):
+        raise Refused("a zip, but not torch's: its members do not stand in one folder")
+    found: dict[str, Member] = {}
+    folded: set[str] = set()
+    for member in members:
+        name = member.name.split("/", 1)[1]
+        if name.casefold() in folded:
+            raise Refused(
+                f"the zip holds member {plain(name)} twice: two readers would read two files",
+                subject=name,
+            )
+        folded.add(name.casefold())
+        found[name] = member
+    return Archive(roots.pop(), found)

@@ -1,0 +1,158 @@
+"""Which tensors and plain values does the structure hold, and under which names?
+
+An iterative walk: a part without tensors is entered once however often it is shared, a part with
+tensors each time it is reached, up to a budget. Standard library only.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+from gancheck.checkpoints.refusal import Refused, plain
+from gancheck.checkpoints.values import Blob, Instance, Scalar, Sequence, Symbol, Table, Value, View
+
+if TYPE_CHECKING:
+    from gancheck.checkpoints.limits import Limits
+
+__all__ = ["Found", "Listing", "walk"]
+
+# What a module's own dicts are called; they are no part of a parameter's name.
+_MODULE_DICTS = frozenset({"_modules", "_parameters", "_buffers"})
+_MOST_SCALARS = 1000
+# Attributes of a dict (torch keeps version numbers there) are walked, but are no part of its contents.
+_ASIDE = "<attributes>"
+_ATTRIBUTES = Symbol("dict", "attributes")
+
+
+@dataclass(frozen=True, slots=True)
+class Found:
+    """A tensor, the names that lead to it, and the class instance that holds it, if one does."""
+
+    path: tuple[str, ...]
+    view: View
+    holder: Symbol | None
+
+
+@dataclass(slots=True)
+class Listing:
+    """Everything the walk met."""
+
+    tensors: list[Found] = field(default_factory=list)
+    scalars: dict[str, Scalar] = field(default_factory=dict)
+    classes: dict[Symbol, None] = field(default_factory=dict)
+
+
+@dataclass(slots=True)
+class _Step:
+    value: Value
+    path: tuple[str, ...]
+    depth: int
+    holder: Symbol | None
+    entered: int = -1  # tensors listed when it was entered; -1 before
+
+
+_Container = Sequence | Table | Instance
+_Child = tuple[str | None, Value]
+
+
+def walk(root: Value, limits: Limits) -> Listing:
+    """List the tensors of a structure in the order of writing.
+
+    Raises:
+        Refused: nested deeper or listing more than the budgets, containing itself, or naming two
+            tensors alike in one dict.
+    """
+    listing = Listing()
+    open_now: set[int] = set()
+    without_tensors: set[int] = set()
+    visited = 0
+    stack = [_Step(root, (), 0, None)]
+    while stack:
+        step = stack[-1]
+        value = step.value
+        if step.entered >= 0:
+            stack.pop()
+            open_now.discard(id(value))
+            if len(listing.tensors) == step.entered:
+                without_tensors.add(id(value))
+            continue
+        visited += 1
+        if visited > limits.listed:
+            raise Refused(
+                f"the structure unfolds to over {limits.listed} entries, the budget of a listing"
+            )
+        if not isinstance(value, _Container):
+            stack.pop()
+            _leaf(listing, step)
+            continue
+        if id(value) in without_tensors:
+            stack.pop()
+            continue
+        if id(value) in open_now:
+            raise Refused("a container of the pickle contains itself", subject=".".join(step.path))
+        if step.depth >= limits.depth:
+            raise Refused(
+                f"containers are nested over {limits.depth} deep, the budget of a listing"
+            )
+        step.entered = len(listing.tensors)
+        open_now.add(id(value))
+        holder = step.holder
+        if isinstance(value, Instance):
+            holder = holder or value.symbol
+            listing.classes[value.symbol] = None
+        stack.extend(
+            _Step(
+                child,
+                step.path if name is None else (*step.path, name),
+                step.depth + 1,
+                _ATTRIBUTES if name == _ASIDE else holder,
+            )
+            for name, child in reversed(_children(value))
+        )
+    return listing
+
+
+def _leaf(listing: Listing, step: _Step) -> None:
+    value = step.value
+    if isinstance(value, View):
+        listing.tensors.append(Found(step.path, value, step.holder))
+    elif (
+        isinstance(value, Scalar)
+        and value is not None
+        and step.holder is None
+        and len(listing.scalars) < _MOST_SCALARS
+    ):
+        listing.scalars[".".join(step.path)] = value
+
+
+def _children(value: _Container) -> list[_Child]:
+    if isinstance(value, Sequence):
+        return [(str(i), item) for i, item in enumerate(value.items) if not isinstance(item, Blob)]
+    if isinstance(value, Table):
+        return _pairs(value)
+    children: list[_Child] = []
+    for i, part in enumerate(value.parts):
+        if not isinstance(part, Table):
+            children.append((f"<{i}>", part))
+            continue
+        for name, child in _pairs(part):
+            children.append((None if name in _MODULE_DICTS else name, child))
+    return children
+
+
+def _pairs(table: Table) -> list[_Child]:
+    children: list[_Child] = []
+    names: set[tuple[bool, str]] = set()
+    for i, (key, child) in enumerate(table.pairs):
+        name = str(key) if isinstance(key, str | int | float) else f"<key {i}>"
+        if (isinstance(key, str), name) in names:
+            raise Refused(
+                f"the key {plain(name)} stands twice in one dict: a reader keeps only the last",
+                subject=name,
+            )
+        names.add((isinstance(key, str), name))
+        children.append((name, child))
+    if isinstance(table.attributes, _Container):
+        children.append((_ASIDE, table.attributes))
+    return children

@@ -1,0 +1,355 @@
+"""What would unpickling this stream build, seen without building it?
+
+A stack and memo interpreter over `pickletools.genops`, which only decodes opcodes. The names in a
+GLOBAL or STACK_GLOBAL are read off the interpreter's own stack, so a name that comes from the memo
+is seen as an unpickler would see it. Nothing is imported and nothing is called; what an allowed
+global means is said by `rebuild.rebuild`. Standard library only.
+"""
+
+from __future__ import annotations
+
+import io
+import pickletools
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from gancheck.checkpoints.rebuild import rebuild
+from gancheck.checkpoints.refusal import Refused
+from gancheck.checkpoints.symbols import Kind, classify
+from gancheck.checkpoints.values import Blob, Instance, Sequence, Symbol, Table, Value
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from gancheck.checkpoints.limits import Limits
+    from gancheck.checkpoints.values import Storage
+
+__all__ = ["Machine"]
+
+_LITERALS = frozenset(
+    {"INT", "BININT", "BININT1", "BININT2", "LONG", "LONG1", "LONG4", "FLOAT", "BINFLOAT"}
+    | {"STRING", "BINSTRING", "SHORT_BINSTRING"}
+    | {"UNICODE", "BINUNICODE", "SHORT_BINUNICODE", "BINUNICODE8"}
+)
+_CONSTANTS: dict[str, Value] = {"NONE": None, "NEWTRUE": True, "NEWFALSE": False}
+# opcode -> bytes between the opcode and its payload, which stands in the file as it is
+_BYTES = {"BINBYTES": 5, "SHORT_BINBYTES": 2, "BINBYTES8": 9, "BYTEARRAY8": 9}
+_EMPTY = {"EMPTY_LIST": "list", "EMPTY_TUPLE": "tuple", "EMPTY_SET": "set"}
+_MARKED = {"LIST": "list", "TUPLE": "tuple", "FROZENSET": "set"}
+_FIXED = {"TUPLE1": 1, "TUPLE2": 2, "TUPLE3": 3}
+_MEMO_GET = frozenset({"GET", "BINGET", "LONG_BINGET"})
+_MEMO_PUT = frozenset({"PUT", "BINPUT", "LONG_BINPUT"})
+
+
+@dataclass(slots=True)
+class Spent:
+    """What a reading has used of its budgets."""
+
+    opcodes: int = 0
+    items: int = 0
+
+
+class Machine:
+    """Interpreter of the pickles of one file; budgets and globals add up over all of them.
+
+    Args:
+        data: the whole file, or the whole member that holds the pickle.
+        base: where `data` starts in the file.
+        limits: the budgets.
+        storage: what a persistent id stands for; it raises `Refused` where it stands for nothing.
+        nested: reads a whole checkpoint that stands inside this one as bytes.
+        parent: the interpreter that met such bytes; budgets and globals are shared with it.
+    """
+
+    def __init__(
+        self,
+        data: bytes,
+        *,
+        limits: Limits,
+        storage: Callable[[Value], Value],
+        nested: Callable[[Machine, Blob], Storage] | None = None,
+        base: int = 0,
+        parent: Machine | None = None,
+    ) -> None:
+        self.limits = limits
+        self.globals: dict[Symbol, Kind] = {} if parent is None else parent.globals
+        self.nested = nested
+        self.spent = Spent() if parent is None else parent.spent
+        self._data = data
+        self._base = base
+        self._storage = storage
+        self._stack: list[Value] = []
+        self._marks: list[list[Value]] = []
+        self._memo: dict[int, Value] = {}
+        self._actions: dict[str, Callable[[Any], None]] = {
+            "PROTO": self._skip,
+            "FRAME": self._skip,
+            "MARK": self._mark,
+            "POP": self._pop,
+            "POP_MARK": self._pop_mark,
+            "DUP": self._dup,
+            "MEMOIZE": self._memoize,
+            "APPEND": self._append,
+            "APPENDS": self._appends,
+            "ADDITEMS": self._appends,
+            "EMPTY_DICT": self._empty_dict,
+            "DICT": self._dict,
+            "SETITEM": self._set_item,
+            "SETITEMS": self._set_items,
+            "GLOBAL": self._global,
+            "STACK_GLOBAL": self._stack_global,
+            "REDUCE": self._reduce,
+            "NEWOBJ": self._new,
+            "NEWOBJ_EX": self._new_with_names,
+            "INST": self._inst,
+            "OBJ": self._obj,
+            "BUILD": self._build,
+            "PERSID": self._persistent,
+            "BINPERSID": self._persistent,
+        }
+
+    def run(self, start: int = 0) -> tuple[Value, int]:
+        """Interpret one pickle.
+
+        Args:
+            start: the byte of `data` at which it starts.
+
+        Returns:
+            What it holds, and the byte after its STOP.
+
+        Raises:
+            Refused: malformed, over a budget, or naming what is not allowed.
+        """
+        self._stack, self._marks, self._memo = [], [], {}
+        stream = io.BytesIO(self._data)
+        stream.seek(start)
+        try:
+            for opcode, argument, position in pickletools.genops(stream):
+                self.spent.opcodes += 1
+                if self.spent.opcodes > self.limits.opcodes:
+                    raise Refused(
+                        f"the pickle has over {self.limits.opcodes} opcodes, the budget of a reading"
+                    )
+                if opcode.name == "STOP":
+                    break
+                self._step(opcode.name, argument, position or 0)
+            if len(self._stack) != 1 or self._marks:
+                raise Refused("malformed pickle: it ends with an unbalanced stack")
+            return self._stack[0], stream.tell()
+        except (IndexError, KeyError):
+            raise Refused(
+                "malformed pickle: an opcode finds nothing on the stack or in the memo"
+            ) from None
+        except (ValueError, OverflowError, EOFError) as error:
+            raise Refused(
+                f"truncated or malformed pickle: {error}", way_out="fetch the file again"
+            ) from None
+
+    def _step(self, name: str, argument: Any, position: int) -> None:
+        if name in _LITERALS:
+            self._stack.append(argument)
+        elif name in _CONSTANTS:
+            self._stack.append(_CONSTANTS[name])
+        elif name in _MEMO_GET:
+            self._stack.append(self._memo[int(argument)])
+        elif name in _MEMO_PUT:
+            self._remember(int(argument))
+        elif name in _BYTES:
+            content = argument if isinstance(argument, bytes) else bytes(argument)
+            self._stack.append(Blob(content, self._base + position + _BYTES[name]))
+        elif name in _FIXED:
+            self._stack.append(self._sequence("tuple", self._take(_FIXED[name])))
+        elif name in _EMPTY:
+            self._stack.append(Sequence(_EMPTY[name], []))
+        elif name in _MARKED:
+            items = self._to_mark()  # brings back the stack that is appended to
+            self._stack.append(self._sequence(_MARKED[name], items))
+        else:
+            self._act(name, argument)
+
+    def _act(self, name: str, argument: Any) -> None:
+        action = self._actions.get(name)
+        if action is None:
+            raise Refused(f"the pickle uses the opcode {name}, which no checkpoint needs")
+        action(argument)
+
+    # --- stack and memo
+
+    def _remember(self, slot: int) -> None:
+        if len(self._memo) >= self.limits.memo:
+            raise Refused(
+                f"the pickle's memo exceeds {self.limits.memo} entries, the budget of a reading"
+            )
+        self._memo[slot] = self._stack[-1]
+
+    def _count(self, number: int) -> None:
+        self.spent.items += number
+        if self.spent.items > self.limits.items:
+            raise Refused(
+                f"the pickle fills containers with over {self.limits.items} items, the budget of a reading"
+            )
+
+    def _take(self, number: int) -> list[Value]:
+        if len(self._stack) < number:
+            raise IndexError
+        taken = self._stack[-number:]
+        del self._stack[-number:]
+        return taken
+
+    def _to_mark(self) -> list[Value]:
+        items = self._stack
+        self._stack = self._marks.pop()
+        return items
+
+    def _sequence(self, kind: str, items: list[Value]) -> Sequence:
+        self._count(len(items))
+        return Sequence(kind, items)
+
+    def _mark(self, _: Any) -> None:
+        self._marks.append(self._stack)
+        self._stack = []
+
+    def _pop(self, _: Any) -> None:
+        if self._stack:
+            self._stack.pop()
+        else:
+            self._to_mark()
+
+    def _pop_mark(self, _: Any) -> None:
+        self._to_mark()
+
+    def _dup(self, _: Any) -> None:
+        self._stack.append(self._stack[-1])
+
+    def _memoize(self, _: Any) -> None:
+        self._remember(len(self._memo))
+
+    def _skip(self, _: Any) -> None:
+        """PROTO and FRAME say how the rest is written, not what it is."""
+
+    # --- containers
+
+    def _append(self, _: Any) -> None:
+        (item,) = self._take(1)
+        self._extend([item])
+
+    def _appends(self, _: Any) -> None:
+        self._extend(self._to_mark())
+
+    def _extend(self, items: list[Value]) -> None:
+        self._count(len(items))
+        target = self._stack[-1]
+        if isinstance(target, Sequence) and target.kind != "tuple":
+            target.items.extend(items)
+        elif isinstance(target, Instance):
+            target.parts.extend(items)
+        else:
+            raise Refused("malformed pickle: it appends to what is no list")
+
+    def _empty_dict(self, _: Any) -> None:
+        self._stack.append(Table())
+
+    def _dict(self, _: Any) -> None:
+        items = self._to_mark()
+        self._stack.append(Table())
+        self._set(items)
+
+    def _set_item(self, _: Any) -> None:
+        self._set(self._take(2))
+
+    def _set_items(self, _: Any) -> None:
+        self._set(self._to_mark())
+
+    def _set(self, items: list[Value]) -> None:
+        if len(items) % 2:
+            raise Refused("malformed pickle: a dict key without a value")
+        self._count(len(items))
+        target = self._stack[-1]
+        if isinstance(target, Table):
+            target.pairs.extend(zip(items[::2], items[1::2], strict=True))
+        elif isinstance(target, Instance):
+            target.parts.append(Table(list(zip(items[::2], items[1::2], strict=True))))
+        else:
+            raise Refused("malformed pickle: it sets an item of what is no dict")
+
+    # --- globals, calls, instances
+
+    def _global(self, argument: Any) -> None:
+        module, _, name = str(argument).partition(" ")
+        self._stack.append(self._symbol(module, name))
+
+    def _stack_global(self, _: Any) -> None:
+        module, name = self._take(2)
+        if not isinstance(module, str) or not isinstance(name, str):
+            raise Refused("malformed pickle: the name of a global is no text")
+        self._stack.append(self._symbol(module, name))
+
+    def _symbol(self, module: str, name: str) -> Symbol:
+        symbol = Symbol(module, name)
+        kind = self.globals.setdefault(symbol, classify(module, name))
+        if kind is Kind.dangerous:
+            raise Refused(
+                f"the pickle names {symbol}, which an unpickler would import and could call; no weights need it",
+                subject=str(symbol),
+            )
+        return symbol
+
+    def _reduce(self, _: Any) -> None:
+        target, arguments = self._take(2)
+        if not isinstance(arguments, Sequence) or arguments.kind != "tuple":
+            raise Refused("malformed pickle: a call whose arguments are no tuple")
+        self._stack.append(self._make(target, arguments.items, called=True))
+
+    def _new(self, _: Any) -> None:
+        target, arguments = self._take(2)
+        parts = arguments.items if isinstance(arguments, Sequence) else [arguments]
+        self._stack.append(self._make(target, parts, called=False))
+
+    def _new_with_names(self, _: Any) -> None:
+        target, arguments, names = self._take(3)
+        parts = arguments.items if isinstance(arguments, Sequence) else [arguments]
+        self._stack.append(self._make(target, [*parts, names], called=False))
+
+    def _inst(self, argument: Any) -> None:
+        module, _, name = str(argument).partition(" ")
+        items = self._to_mark()
+        self._stack.append(self._make(self._symbol(module, name), items, called=False))
+
+    def _obj(self, _: Any) -> None:
+        items: list[Value] = self._to_mark()
+        target = items[0]
+        self._stack.append(self._make(target, items[1:], called=False))
+
+    def _make(self, target: Value, arguments: list[Value], *, called: bool) -> Value:
+        if not isinstance(target, Symbol):
+            raise Refused(
+                "the pickle calls an object that it made itself, which is how code is hidden; no weights need it"
+            )
+        kind = self.globals[target]
+        if kind is Kind.rebuild:
+            return rebuild(self, target, arguments)
+        if kind is Kind.reference and called:
+            raise Refused(
+                f"reading this pickle the usual way would call {target}, which is no class and is not on the list of harmless functions",
+                subject=str(target),
+            )
+        self._count(len(arguments))
+        if target.name == "_reconstructor" and arguments and isinstance(arguments[0], Symbol):
+            return Instance(arguments[0], arguments[1:])
+        return Instance(target, list(arguments))
+
+    def _build(self, _: Any) -> None:
+        (state,) = self._take(1)
+        target = self._stack[-1]
+        if isinstance(target, Table):
+            target.attributes = state
+        elif isinstance(target, Instance):
+            target.parts.append(state)
+        else:
+            raise Refused(
+                "the pickle changes the state of something that is neither a dict nor an object of a class"
+            )
+
+    def _persistent(self, argument: Any) -> None:
+        identifier: Value = str(argument) if argument is not None else self._take(1)[0]
+        self._stack.append(self._storage(identifier))
