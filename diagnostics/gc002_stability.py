@@ -146,14 +146,15 @@ def _remedy(found: LocalStability, verdict: Verdict) -> str:
 def figure(found: LocalStability, width_px: int) -> Figure:
     """Extreme eigenvalues in the complex plane; colour: the player that holds the vector."""
     fig, ax = new_figure(width_px, 280)
-    values, low, high = found.eigenvalues, *found.box
-    reach = max(abs(low), abs(high), float(np.abs(values.real).max()), 1e-12)
-    tall = max(float(np.abs(values.imag).max()) * 1.4, reach * 1e-3)
+    real, imag = np.real(found.eigenvalues), np.imag(found.eigenvalues)
+    low, high = found.box
+    reach = max(abs(low), abs(high), float(np.abs(real).max()), 1e-12)
+    tall = max(float(np.abs(imag).max()) * 1.4, reach * 1e-3)
     linear = reach / 100.0
     ax.fill_between([low, high], -tall * 0.93, tall * 0.93, color=WASH, zorder=0)
     for side, colour in ((True, GENERATOR), (False, DISCRIMINATOR)):
         of = (found.in_generator >= 0.5) == side
-        ax.plot(values.real[of], values.imag[of], "o", color=colour, markersize=6)
+        ax.plot(real[of], imag[of], "o", color=colour, markersize=6)
     ax.axvline(0.0, color=MUTED, linewidth=1)
     ax.axhline(0.0, color=MUTED, linewidth=1)
     symlog(ax, "x", low=-1.6 * reach, high=1.6 * reach, linear=linear)

@@ -19,9 +19,9 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable, Generator
 
-    from gancheck.diagnosis import Plan, Report
+    from gancheck.diagnosis import Report
 
 __all__ = ["app", "main"]
 
@@ -68,7 +68,9 @@ Batches = Annotated[int, typer.Option(help="Independent evaluation batches, at l
 Samples = Annotated[int, typer.Option(help="Generated samples for shares and support.")]
 Probes = Annotated[int, typer.Option(help="Random probes for rotation.")]
 Dtype = Annotated[Precision, typer.Option("--dtype", help="Precision of the measurement.")]
-Only = Annotated[str | None, typer.Option("--only", help="Diagnostics to run, such as GC001,GC004.")]
+Only = Annotated[
+    str | None, typer.Option("--only", help="Diagnostics to run, such as GC001,GC004.")
+]
 
 
 @app.command()
@@ -120,9 +122,13 @@ def train(
     out: Annotated[Path, typer.Option("--out", help="Run directory; must not hold a run.")],
     loss: Annotated[str | None, typer.Option(help="Another loss than the recipe's.")] = None,
     steps: Annotated[int | None, typer.Option(help="Another number of steps.")] = None,
-    seed: Annotated[int | None, typer.Option(help="Another seed; same seed, same bytes on CPU.")] = None,
+    seed: Annotated[
+        int | None, typer.Option(help="Another seed; same seed, same bytes on CPU.")
+    ] = None,
     device: Device = "auto",
-    resume: Annotated[bool, typer.Option("--resume", help="Go on from the last checkpoint.")] = False,
+    resume: Annotated[
+        bool, typer.Option("--resume", help="Go on from the last checkpoint.")
+    ] = False,
 ) -> None:
     """Train a GAN of the zoo into a run directory that `diagnose` reads."""
     with _answering(f"gancheck train {recipe} --resume --out {shlex.quote(str(out))}"):
@@ -231,7 +237,9 @@ def init(
 
 @app.command()
 def audit(
-    files: Annotated[list[Path], typer.Argument(help="Generator and discriminator, in this order.")],
+    files: Annotated[
+        list[Path], typer.Argument(help="Generator and discriminator, in this order.")
+    ],
     *,
     manifest: Annotated[Path, typer.Option(help="Written by `gancheck init`.")] = Path(
         "gancheck.toml"
@@ -256,7 +264,7 @@ def audit(
         from gancheck.audit import game_from_files
         from gancheck.diagnosis import Plan
 
-        if len(files) != 2:  # noqa: PLR2004 (a generator and a discriminator)
+        if len(files) != 2:
             raise ValueError(f"files must be a generator and a discriminator, got {len(files)}")
         plan = Plan(
             batch_size=batch_size, batches=batches, samples=samples, probes=probes, seed=seed
@@ -293,7 +301,7 @@ def main() -> None:
 
 
 @contextlib.contextmanager
-def _answering(resume: str = "") -> Iterator[None]:
+def _answering(resume: str = "") -> Generator[None]:
     """Turn each known way of going wrong into its exit code and one sentence."""
     try:
         yield
@@ -336,7 +344,7 @@ def _progress(line: str) -> None:
 
 
 @contextlib.contextmanager
-def _bar(title: str) -> Iterator[Callable[[int, int, dict[str, float]], None]]:
+def _bar(title: str) -> Generator[Callable[[int, int, dict[str, float]], None]]:
     """A progress bar with rate and time left on a terminal, a line a tenth elsewhere."""
     from rich.console import Console
     from rich.progress import MofNCompleteColumn, Progress, TimeRemainingColumn

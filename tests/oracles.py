@@ -34,7 +34,9 @@ def field_by_hand(game: Game, batch: Batch, flat: Tensor) -> Tensor:
     sizes = [[p.numel() for p in m.parameters()] for m in (g, d)]
     pieces = list(flat.split([*sizes[0], *sizes[1]]))
     params = [*g.parameters(), *d.parameters()]
-    leaves = [x.detach().reshape(p.shape).requires_grad_() for x, p in zip(pieces, params, strict=True)]
+    leaves = [
+        x.detach().reshape(p.shape).requires_grad_() for x, p in zip(pieces, params, strict=True)
+    ]
     names_g = [n for n, _ in g.named_parameters()]
     names_d = [n for n, _ in d.named_parameters()]
     buffers_g = {n: b.clone() for n, b in g.named_buffers()}

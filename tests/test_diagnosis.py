@@ -16,7 +16,13 @@ def finding(code: str, verdict: Verdict, **quantities: Quantity) -> Finding:
 
 
 def test_the_report_s_verdict_is_the_worst() -> None:
-    order = [Verdict.not_applicable, Verdict.sound, Verdict.undecided, Verdict.warning, Verdict.failing]
+    order = [
+        Verdict.not_applicable,
+        Verdict.sound,
+        Verdict.undecided,
+        Verdict.warning,
+        Verdict.failing,
+    ]
     for i, worst in enumerate(order):
         found = [finding(f"GC00{k}", v) for k, v in enumerate(order[: i + 1])]
         assert Report(findings=found).verdict is worst
@@ -36,7 +42,7 @@ def test_the_twin_has_its_schema_and_no_nan() -> None:
 
 
 def test_a_missing_code_is_named() -> None:
-    with pytest.raises(KeyError, match="GC009.*GC001"):
+    with pytest.raises(KeyError, match=r"GC009.*GC001"):
         Report(findings=[finding("GC001", Verdict.sound)])["GC009"]
 
 

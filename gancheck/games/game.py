@@ -24,7 +24,7 @@ from gancheck.games.losses import Loss, resolve
 from gancheck.games.preserved import Kept
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Sequence
+    from collections.abc import Callable, Generator, Sequence
 
     from gancheck.games.latents import Latent
 
@@ -134,7 +134,7 @@ class Game:
             raise ValueError(
                 f"discriminator_output must be 'logit' or 'probability', got {discriminator_output!r}"
             )
-        self.modules: dict[Player, nn.Module] | None = {
+        self._modules: dict[Player, nn.Module] | None = {
             "generator": generator,
             "discriminator": discriminator,
         }
@@ -176,14 +176,25 @@ class Game:
                     f"got shape {tuple(theta.shape)} of {theta.dtype}"
                 )
         game = cls.__new__(cls)
-        game.modules = None
+        game._modules = None  # noqa: SLF001 (an alternative constructor)
         game.loss = _CallableLoss(_no_samples, _no_samples)
         game.discriminator_output = "logit"
         game.step = None
         game.labels = None
-        game._functions = (loss_g, loss_d)  # noqa: SLF001 (an alternative constructor)
+        game._functions = (loss_g, loss_d)  # noqa: SLF001
         game._vectors = {"generator": theta_g, "discriminator": theta_d}  # noqa: SLF001
         return game
+
+    @property
+    def modules(self) -> dict[Player, nn.Module]:
+        """The two networks, live.
+
+        Raises:
+            ValueError: an analytic game, which has none.
+        """
+        if self._modules is None:
+            raise ValueError("an analytic game is two functions and has no modules")
+        return self._modules
 
     @property
     def analytic(self) -> bool:
@@ -194,7 +205,7 @@ class Game:
         """The player's live parameters, in the order of `named_parameters()`."""
         if self._vectors is not None:
             return [self._vectors[player]]
-        return [p for _, p in self._module(player).named_parameters()]
+        return [p for _, p in self.modules[player].named_parameters()]
 
     def snapshot(self) -> tuple[list[Tensor], list[Tensor]]:
         """Detached copies of both players' parameters that require gradients."""
@@ -313,7 +324,7 @@ class Game:
         return out
 
     @contextlib.contextmanager
-    def untouched(self) -> Iterator[None]:
+    def untouched(self) -> Generator[None]:
         """Leave both modules bit-identical on the way out, also when the body raises.
 
         Parameters, buffers, `.grad`, `requires_grad`, train/eval flags, plain tensor attributes and
@@ -323,9 +334,9 @@ class Game:
             yield
 
     @contextlib.contextmanager
-    def _undisturbed(self, *, values: bool) -> Iterator[None]:
+    def _undisturbed(self, *, values: bool) -> Generator[None]:
         """`untouched`; without `values`, for bodies that never write to a parameter in place."""
-        if self.modules is None:
+        if self._modules is None:
             with torch.random.fork_rng(devices=[]):
                 yield
             return
@@ -340,13 +351,8 @@ class Game:
             for item in kept:
                 item.restore()
 
-    def _module(self, player: Player) -> nn.Module:
-        if self.modules is None:
-            raise ValueError("an analytic game has no modules")
-        return self.modules[player]
-
     def _call(self, player: Player, x: Tensor, theta: Sequence[Tensor] | None) -> Tensor:
-        module = self._module(player)
+        module = self.modules[player]
         names = [name for name, _ in module.named_parameters()]
         values = list(module.parameters()) if theta is None else list(theta)
         state: dict[str, Tensor] = dict(zip(names, values, strict=True))

@@ -22,8 +22,8 @@ class Kept:
             for k, v in module.__dict__.items()
             if k not in ("_parameters", "_buffers", "_modules")
         }
-        self._parameters = dict(module._parameters)  # noqa: SLF001 (no public way to put them back)
-        self._buffers = dict(module._buffers)  # noqa: SLF001
+        self._parameters = dict(module.__dict__["_parameters"])
+        self._buffers = dict(module.__dict__["_buffers"])
         tensors = [
             t for t in (*self._parameters.values(), *self._buffers.values()) if t is not None
         ]

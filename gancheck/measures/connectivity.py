@@ -22,7 +22,7 @@ import numpy as np
 import torch
 from scipy import stats
 from scipy.cluster.hierarchy import fcluster, linkage
-from scipy.spatial import cKDTree
+from scipy.spatial import KDTree
 
 from gancheck.diagnosis import Measurement, Quantity
 from gancheck.measures.proportions import clopper_pearson, share
@@ -147,7 +147,7 @@ def components(x: np.ndarray) -> np.ndarray:
     n = len(x)
     k = min(_NEIGHBOURS, n - 1)
     sparse = (
-        cKDTree(x).query(x, k=k + 1)[0][:, -1]
+        KDTree(x).query(x, k=k + 1)[0][:, -1]
         if x.shape[1] <= _KD_TREE_DIMENSION
         else (np.partition(_distances(x, x), k, axis=1)[:, k])
     )
@@ -185,11 +185,7 @@ def _with_gap(
     null_ambiguity, null_bridging = split(near_null)
     hits, null_hits = int(bridging.sum()), int(null_bridging.sum())
     in_gap = share(int((null_ambiguity > _MIDDLE).sum()), len(null))
-    p = float(
-        stats.fisher_exact(
-            [[hits, len(g) - hits], [null_hits, len(null) - null_hits]], alternative="greater"
-        ).pvalue
-    )
+    p = _fisher(hits, len(g), null_hits, len(null))
     mass = share(hits, len(g))
     verdict, because = _decide(mass, in_gap, p, hits, null_hits, len(g), len(null))
     quantities = {
@@ -267,6 +263,14 @@ def _decide(
     )
 
 
+def _fisher(hits: int, n: int, null_hits: int, m: int) -> float:
+    """One-sided p of `hits` of n against `null_hits` of m."""
+    found: Any = stats.fisher_exact(
+        [[hits, n - hits], [null_hits, m - null_hits]], alternative="greater"
+    )
+    return float(found.pvalue)
+
+
 def _detectable(null_hits: int, n: int, m: int) -> int | None:
     """Fewest hits that the test would call significant; None where not even n of n would."""
     low, high = 0, n + 1
@@ -274,8 +278,7 @@ def _detectable(null_hits: int, n: int, m: int) -> int | None:
         mid = (low + high) // 2
         if mid > n:
             break
-        table = [[mid, n - mid], [null_hits, m - null_hits]]
-        if stats.fisher_exact(table, alternative="greater").pvalue < ALPHA:
+        if _fisher(mid, n, null_hits, m) < ALPHA:
             high = mid
         else:
             low = mid + 1
@@ -311,7 +314,7 @@ def _nearest_two(
 def _nearest(x: np.ndarray, y: np.ndarray) -> np.ndarray:
     """Distance [n] of each row of x to the nearest row of y."""
     if x.shape[1] <= _KD_TREE_DIMENSION:
-        return cKDTree(y).query(x)[0]
+        return KDTree(y).query(x)[0]
     return np.concatenate(
         [_distances(x[i : i + 1000], y).min(axis=1) for i in range(0, len(x), 1000)]
     )

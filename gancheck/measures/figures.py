@@ -22,10 +22,10 @@ from __future__ import annotations
 
 import math
 from contextlib import contextmanager
-from typing import TYPE_CHECKING, Any, Final, Literal
+from typing import TYPE_CHECKING, Any, Final, Literal, SupportsFloat
 
 if TYPE_CHECKING:
-    from collections.abc import Generator, Mapping, Sequence
+    from collections.abc import Generator, Iterable, Mapping, Sequence
 
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
@@ -188,15 +188,15 @@ def new_figure(
 
 def label(
     ax: Axes,
-    x: float,
-    y: float,
+    x: SupportsFloat,
+    y: SupportsFloat,
     text: str,
     color: str = INK,
     *,
-    dx: float = 0.0,
-    dy: float = 0.0,
+    dx: SupportsFloat = 0.0,
+    dy: SupportsFloat = 0.0,
     bold: bool = True,
-    size: float = 12.0,
+    size: SupportsFloat = 12.0,
     align: Literal["left", "center", "right"] = "left",
 ) -> None:
     """Write beside a mark what it is, in the mark's own colour: this is how a figure does legends.
@@ -217,12 +217,12 @@ def label(
     """
     ax.annotate(
         text,
-        (x, y),
-        xytext=(dx, dy),
+        (float(x), float(y)),
+        xytext=(float(dx), float(dy)),
         textcoords="offset pixels",
         color=color,
         fontweight="bold" if bold else "normal",
-        fontsize=size,
+        fontsize=float(size),
         ha=align,
         va="center",
         parse_math=False,
@@ -231,8 +231,14 @@ def label(
 
 
 def y_title(ax: Axes, text: str) -> None:
-    """Say above the axes, at the left, what is drawn upwards (never turned by 90 degrees)."""
-    ax.set_title(text, loc="left", pad=8, fontsize=12, color=MUTED, parse_math=False)
+    """Say above the axes, at the left, what is drawn upwards; long words break into lines."""
+    from textwrap import fill
+
+    spec, figure = ax.get_subplotspec(), ax.get_figure(root=True)
+    columns = spec.get_gridspec().ncols if spec is not None else 1
+    room = (figure.get_figwidth() * 72 if figure is not None else WIDE) / columns - 44
+    wrapped = fill(text, max(16, int(room / 6.9)))
+    ax.set_title(wrapped, loc="left", pad=8, fontsize=12, color=MUTED, parse_math=False)
 
 
 def x_title(ax: Axes, text: str) -> None:
@@ -241,7 +247,12 @@ def x_title(ax: Axes, text: str) -> None:
 
 
 def reference(
-    ax: Axes, value: float, *, axis: Literal["x", "y"] = "x", text: str = "", color: str = MUTED
+    ax: Axes,
+    value: SupportsFloat,
+    *,
+    axis: Literal["x", "y"] = "x",
+    text: str = "",
+    color: str = MUTED,
 ) -> None:
     """Draw a dashed line at a threshold or a null value, with an optional word at its end.
 
@@ -252,14 +263,15 @@ def reference(
         text: written at the top of a vertical line, at the right end of a horizontal one.
         color: of line and word.
     """
+    at = float(value)
     draw = ax.axvline if axis == "x" else ax.axhline
-    draw(value, color=color, linewidth=1, linestyle=(0, (3, 3)), zorder=1)
+    draw(at, color=color, linewidth=1, linestyle=(0, (3, 3)), zorder=1)
     if not text:
         return
     vertical = axis == "x"
     ax.annotate(
         text,
-        (value, 1.0) if vertical else (1.0, value),
+        (at, 1.0) if vertical else (1.0, at),
         xycoords=("data", "axes fraction") if vertical else ("axes fraction", "data"),
         xytext=(0, 8) if vertical else (0, 7),
         textcoords="offset pixels",
@@ -274,20 +286,23 @@ def reference(
 
 def interval(
     ax: Axes,
-    low: float,
-    value: float,
-    high: float,
-    y: float,
+    low: SupportsFloat,
+    value: SupportsFloat,
+    high: SupportsFloat,
+    y: SupportsFloat,
     color: str = GENERATOR,
     *,
     hollow: bool = False,
 ) -> None:
     """Draw a horizontal interval as a pale bar with a dot; `hollow` where it decides nothing."""
-    if math.isfinite(low) and math.isfinite(high):
-        ax.plot([low, high], [y, y], color=color, alpha=0.35, linewidth=5, solid_capstyle="butt")
+    left, right, row = float(low), float(high), float(y)
+    if math.isfinite(left) and math.isfinite(right):
+        ax.plot(
+            [left, right], [row, row], color=color, alpha=0.35, linewidth=5, solid_capstyle="butt"
+        )
     ax.plot(
-        [value],
-        [y],
+        [float(value)],
+        [row],
         "o",
         color=color,
         markersize=7,
@@ -298,16 +313,27 @@ def interval(
 
 
 def set_ticks(
-    ax: Axes, axis: Literal["x", "y"], values: Sequence[float], texts: Sequence[str] | None = None
+    ax: Axes,
+    axis: Literal["x", "y"],
+    values: Iterable[SupportsFloat],
+    texts: Sequence[str] | None = None,
 ) -> None:
     """Set ticks exactly here, written as on the rest of the page (true minus, no `-0`)."""
-    texts = [number_text(value) for value in values] if texts is None else texts
+    places = [float(value) for value in values]
+    texts = [number_text(place) for place in places] if texts is None else texts
     target = ax.xaxis if axis == "x" else ax.yaxis
-    target.set_ticks(list(values), labels=list(texts))
+    target.set_ticks(places, labels=list(texts))
     target.set_ticks([], minor=True)
 
 
-def symlog(ax: Axes, axis: Literal["x", "y"], *, low: float, high: float, linear: float) -> None:
+def symlog(
+    ax: Axes,
+    axis: Literal["x", "y"],
+    *,
+    low: SupportsFloat,
+    high: SupportsFloat,
+    linear: SupportsFloat,
+) -> None:
     """Make an axis logarithmic in both directions and linear within +-`linear`.
 
     Ticks are explicit: 0 and at most four powers of ten on each side. Say `linear` in the
@@ -320,6 +346,7 @@ def symlog(ax: Axes, axis: Literal["x", "y"], *, low: float, high: float, linear
         high: its upper end.
         linear: half the width of the linear part, positive.
     """
+    low, high, linear = float(low), float(high), float(linear)
     if not (low < high and linear > 0):
         raise ValueError(f"symlog needs low < high and linear > 0, got {low}, {high}, {linear}")
     if axis == "x":
@@ -350,13 +377,14 @@ def _decades(first: float, last: float) -> list[float]:
 _SUPERSCRIPT = str.maketrans("-0123456789", "⁻⁰¹²³⁴⁵⁶⁷⁸⁹")
 
 
-def number_text(value: float, digits: int = 4) -> str:
+def number_text(value: SupportsFloat, digits: int = 4) -> str:
     """A number for an axis or a label: at most `digits` significant, true minus, thin thousands.
 
     Example:
         >>> [number_text(x).replace(THIN, "_").replace(MINUS, "-") for x in (-2.5, 12345.6, 0.0031)]
         ['-2.5', '12_350', '0.0031']
     """
+    value = float(value)
     if math.isnan(value):
         return "not a number"
     if math.isinf(value):

@@ -149,8 +149,10 @@ def _gradient_norms(s: Tensor, theta: list[Tensor]) -> tuple[float, float]:
     """Norms of the gradients of mean ln(1-d) and of mean -ln d, from stable logits."""
     norms = []
     for loss in (-softplus(s).mean(), softplus(-s).mean()):
-        grads = torch.autograd.grad(loss, theta, retain_graph=True, allow_unused=True)
-        norms.append(sum(float(g.double().square().sum()) for g in grads if g is not None) ** 0.5)
+        grads = torch.autograd.grad(
+            loss, theta, retain_graph=True, allow_unused=True, materialize_grads=True
+        )
+        norms.append(sum(float(g.double().square().sum()) for g in grads) ** 0.5)
     return norms[0], norms[1]
 
 

@@ -152,17 +152,18 @@ def _largest_imaginary(
     The search starts from the direction in which A is largest, which has weight in both players,
     and asks for 20 eigenvalues: with few, a Krylov search stops on real ones.
     """
+    direction = np.real(direction)
     noise = 1e-3 * float(np.abs(direction).max())
     rng = np.random.default_rng(seed)
-    start = direction.real + noise * rng.standard_normal(len(direction))
+    start = direction + noise * rng.standard_normal(len(direction))
     try:
         pairs = general(
-            jacobian, "LI", k=20, seed=seed, start=start.astype(direction.real.dtype), tol=1e-3
+            jacobian, "LI", k=20, seed=seed, start=start.astype(direction.dtype), tol=1e-3
         )
     except NotConverged:
         return 0.0, 0.0, jacobian.products
-    best = int(np.argmax(np.abs(pairs.values.imag)))
-    return abs(float(pairs.values[best].imag)), float(pairs.residuals[best]), pairs.products
+    best = int(np.argmax(np.abs(np.imag(pairs.values))))
+    return abs(complex(pairs.values[best]).imag), float(pairs.residuals[best]), pairs.products
 
 
 def _along(jacobian: GameJacobian) -> Quantity:

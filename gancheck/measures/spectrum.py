@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import time
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import torch
@@ -79,7 +79,7 @@ def hessian_spectra(game: Game, plan: Plan | None = None, *, each: int = 5) -> H
     plan = plan or Plan()
     start = time.perf_counter()
     quantities: dict[str, Quantity] = {}
-    rows: list[dict[str, object]] = []
+    rows: list[dict[str, Any]] = []
     resolved: dict[str, np.ndarray] = {}
     spread: dict[str, np.ndarray] = {}
     products = 0
@@ -106,7 +106,7 @@ def hessian_spectra(game: Game, plan: Plan | None = None, *, each: int = 5) -> H
             {"player": player, "eigenvalue": float(v), "residual": float(r)}
             for v, r in zip(first.values, first.residuals, strict=True)
         ]
-    sizes = dict(zip(("generator", "discriminator"), game.sizes(), strict=True))
+    size_g, size_d = game.sizes()
     return HessianSpectra(
         quantities=quantities,
         rows=rows,
@@ -121,7 +121,7 @@ def hessian_spectra(game: Game, plan: Plan | None = None, *, each: int = 5) -> H
         },
         resolved=resolved,
         spread=spread,
-        size=sizes,
+        size={"generator": size_g, "discriminator": size_d},
     )
 
 
@@ -135,8 +135,12 @@ def _on_batches(
     for s in range(count):
         operator = Hessian(game, player, game.sample(plan.batch_size, seed=plan.seed + s))
         # Further batches serve the spread, which is a thousand times wider than this tolerance.
-        how = {"each": each, "tol": 1e-6} if s == 0 else {"each": 1, "tol": 1e-3}
-        pairs = ends(operator, seed=plan.seed + s, **how)
+        pairs = ends(
+            operator,
+            each=each if s == 0 else 1,
+            seed=plan.seed + s,
+            tol=1e-6 if s == 0 else 1e-3,
+        )
         first = first or pairs
         extremes.append([pairs.values[0], pairs.values[-1]])
         products += pairs.products

@@ -20,6 +20,7 @@ import torch
 from scipy import stats
 
 from gancheck.diagnosis import Measurement, Plan, Quantity
+from gancheck.games.game import Batch
 from gancheck.measures.spectrum import FRESH_BATCHES, fresh_seeds, mean_and_error
 from gancheck.operators import GameJacobian, LinearOperator
 from gancheck.operators.eigenpairs import complex_product, condition, ends, general
@@ -131,7 +132,7 @@ def local_stability(game: Game, plan: Plan | None = None) -> LocalStability:
     symmetric = ends(jacobian.symmetric, each=1, seed=plan.seed)
     kappa = condition(jacobian, complex(left.values[0]), left.vectors[:, 0], seed=plan.seed)
     others = [_leftmost(game, plan.batch_size, seed) for seed in seeds[1:]]
-    spread = np.array([[left.values[0].real, symmetric.values[0]], *others])
+    spread = np.array([[complex(left.values[0]).real, symmetric.values[0]], *others])
     fresh = _fresh(game, plan, left.vectors[:, 0], symmetric.vectors[:, 0])
     radius = float(np.abs(right.values).max())
     sampled = not game.analytic
@@ -196,10 +197,8 @@ def _u_statistic(v: torch.Tensor) -> tuple[float, float]:
     return value, error
 
 
-def _dealt(game: Game, minibatch: int, count: int, seed: int) -> list[object]:
+def _dealt(game: Game, minibatch: int, count: int, seed: int) -> list[Batch]:
     """Disjoint minibatches: real data dealt without replacement, latents fresh."""
-    from gancheck.games.game import Batch
-
     limit = game.data.size
     fits = count if limit is None else min(count, limit // minibatch)
     if fits < 4:
@@ -231,7 +230,7 @@ def _fresh(game: Game, plan: Plan, x: np.ndarray, s: np.ndarray) -> np.ndarray:
         out.append(
             [
                 float(np.vdot(x, complex_product(jacobian, x)).real),
-                float(s.real @ complex_product(jacobian, s.real)),
+                float(s @ complex_product(jacobian, s)),
             ]
         )
     return np.array(out)
@@ -287,8 +286,8 @@ def _largest_step(
             [general(scaled, which, k=6, seed=seed, tol=1e-3).values for which in ("SR", "LM")]
         )
         unit = "steps in use"
-    radius = float(np.abs(values).max())
-    if radius == 0.0 or values.real.min() <= NOISE_FLOOR * radius:
+    real, radius = np.real(values), float(np.abs(values).max())
+    if radius == 0.0 or real.min() <= NOISE_FLOOR * radius:
         return None
-    bound = float((2.0 * values.real / np.abs(values) ** 2).min())
+    bound = float((2.0 * real / np.abs(values) ** 2).min())
     return Quantity(value=bound, unit=unit, kind="upper")

@@ -8,7 +8,7 @@ believed: every returned pair is multiplied once more.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 import torch
@@ -81,16 +81,14 @@ def ends(
         values, vectors = values[keep], vectors[:, keep]
     else:
         values, vectors = _arpack(
-            lambda: linalg.eigsh(
-                operator.to_scipy(),
-                k=2 * each,
-                which="BE",
-                ncv=min(n - 1, max(_BASIS, 6 * each)),
-                v0=_start(operator, seed),
-                tol=_tolerance(operator.dtype, tol),
-                maxiter=_RESTARTS,
-            ),
+            linalg.eigsh,
+            operator,
             f"{each} eigenvalues at each end of a symmetric operator of size {n}",
+            k=2 * each,
+            which="BE",
+            ncv=min(n - 1, max(_BASIS, 6 * each)),
+            v0=_start(operator, seed),
+            tol=_tolerance(operator.dtype, tol),
         )
     return _checked(operator, values, vectors, before, dense=dense)
 
@@ -122,16 +120,14 @@ def general(
         values, vectors = values[order], vectors[:, order]
     else:
         values, vectors = _arpack(
-            lambda: linalg.eigs(
-                operator.to_scipy(),
-                k=k,
-                which=which,
-                ncv=min(n - 1, max(_BASIS, 4 * k)),
-                v0=_start(operator, seed) if start is None else start,
-                tol=_tolerance(operator.dtype, tol),
-                maxiter=_RESTARTS,
-            ),
+            linalg.eigs,
+            operator,
             f"{k} eigenvalues ({which}) of an operator of size {n}",
+            k=k,
+            which=which,
+            ncv=min(n - 1, max(_BASIS, 4 * k)),
+            v0=_start(operator, seed) if start is None else start,
+            tol=_tolerance(operator.dtype, tol),
         )
     return _checked(operator, values, vectors, before, dense=dense)
 
@@ -166,16 +162,14 @@ def largest_norm(operator: LinearOperator, *, seed: int = 0) -> tuple[float, flo
         pairs = ends(gram, each=1, seed=seed)
     else:
         values, vectors = _arpack(
-            lambda: linalg.eigsh(
-                gram.to_scipy(),
-                k=1,
-                which="LA",
-                ncv=min(n - 1, 20),
-                v0=_start(operator, seed),
-                tol=_tolerance(operator.dtype, 1e-6),
-                maxiter=_RESTARTS,
-            ),
+            linalg.eigsh,
+            gram,
             f"the norm of an operator of size {n}",
+            k=1,
+            which="LA",
+            ncv=min(n - 1, 20),
+            v0=_start(operator, seed),
+            tol=_tolerance(operator.dtype, 1e-6),
         )
         pairs = _checked(gram, values, vectors, 0, dense=False)
     square = max(float(pairs.values[-1]), 0.0)
@@ -198,12 +192,8 @@ def _transposed(operator: LinearOperator) -> LinearOperator:
 
 
 def _order(values: np.ndarray, which: str) -> np.ndarray:
-    keys = {
-        "SR": values.real,
-        "LR": -values.real,
-        "LI": -np.abs(values.imag),
-        "LM": -np.abs(values),
-    }
+    real, imag = np.real(values), np.imag(values)
+    keys = {"SR": real, "LR": -real, "LI": -np.abs(imag), "LM": -np.abs(values)}
     return np.argsort(keys[which], kind="stable")
 
 
@@ -214,10 +204,11 @@ def _start(operator: LinearOperator, seed: int) -> np.ndarray:
 
 
 def _arpack(
-    search: Callable[[], tuple[np.ndarray, np.ndarray]], what: str
+    solver: Callable[..., Any], operator: LinearOperator, what: str, **options: Any
 ) -> tuple[np.ndarray, np.ndarray]:
+    """Values and vectors that converged; at least one."""
     try:
-        return search()
+        return solver(operator.to_scipy(), maxiter=_RESTARTS, **options)
     except linalg.ArpackNoConvergence as stop:
         if len(stop.eigenvalues) == 0:
             raise NotConverged(f"no convergence for {what} in {_RESTARTS} restarts") from stop
@@ -235,7 +226,7 @@ def _checked(
     dense: bool,
 ) -> Eigenpairs:
     """Sort, normalise, and multiply once more."""
-    order = np.argsort(values.real, kind="stable")
+    order = np.argsort(np.real(values), kind="stable")
     values, vectors = values[order], vectors[:, order]
     vectors = vectors / np.linalg.norm(vectors, axis=0)
     residuals = [
@@ -260,6 +251,7 @@ def complex_product(operator: LinearOperator, x: np.ndarray) -> np.ndarray:
         )
         return operator.matvec(v).cpu().numpy()
 
-    if not np.iscomplexobj(x) or not np.any(x.imag):
-        return real_product(x.real)
-    return real_product(x.real) + 1j * real_product(x.imag)
+    real, imag = np.real(x), np.imag(x)
+    if not np.any(imag):
+        return real_product(real)
+    return real_product(real) + 1j * real_product(imag)

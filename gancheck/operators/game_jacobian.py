@@ -57,9 +57,10 @@ def field(game: Game, batch: Batch) -> Tensor:
     """The gradient field v [n] at the game's present point, without a second-order graph."""
     theta_g, theta_d = game.snapshot()
     loss_g, loss_d = game.losses(theta_g, theta_d, batch)
-    kinds = {"allow_unused": True, "materialize_grads": True}
-    g = torch.autograd.grad(loss_g, theta_g, retain_graph=True, **kinds)
-    d = torch.autograd.grad(loss_d, theta_d, **kinds)
+    g = torch.autograd.grad(
+        loss_g, theta_g, retain_graph=True, allow_unused=True, materialize_grads=True
+    )
+    d = torch.autograd.grad(loss_d, theta_d, allow_unused=True, materialize_grads=True)
     return flatten([*g, *d])
 
 

@@ -6,7 +6,7 @@ that want scipy's interface or, for small n, the matrix itself.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import torch
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
     Product = Callable[[Tensor], Tensor]
 
-__all__ = ["LinearOperator", "OperatorError", "flatten", "symmetry_defect", "unflatten"]
+__all__ = ["LinearOperator", "OperatorError", "admit", "flatten", "symmetry_defect", "unflatten"]
 
 _DENSE_LIMIT = 10_000  # entries on a side; 10,000 in float64 are 0.8 GB
 
@@ -107,9 +107,8 @@ class LinearOperator:
             return on_host
 
         dtype = torch.empty(0, dtype=self.dtype).numpy().dtype
-        return ScipyOperator(
-            self.shape, matvec=wrap(self.matvec), rmatvec=wrap(self.rmatvec), dtype=dtype
-        )
+        make: Any = ScipyOperator  # its stub lacks the constructor that its documentation shows
+        return make(self.shape, matvec=wrap(self.matvec), rmatvec=wrap(self.rmatvec), dtype=dtype)
 
     def _apply(self, product: Product, v: Tensor) -> Tensor:
         n = self.shape[0]

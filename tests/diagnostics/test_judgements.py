@@ -166,7 +166,7 @@ def test_gc005_is_undecided_without_a_gap() -> None:
 
 
 def test_an_analytic_game_leaves_sample_questions_not_applicable() -> None:
-    report = diagnose(analytic.dirac("r1"), plan=PLAN)
+    report = diagnose(analytic.dirac("r1", gamma=2.0), plan=PLAN)
     assert report["GC004"].verdict is Verdict.not_applicable
     assert report["GC005"].verdict is Verdict.not_applicable
     assert "needs samples" in report["GC004"].because
@@ -185,7 +185,11 @@ def test_every_figure_draws_at_both_widths(code: str, width: int) -> None:
 
 def test_figures_draw_for_exact_and_empty_measurements() -> None:
     shelf = content.diagnostics()
-    for code, measure in (("GC001", hessian_spectra), ("GC002", local_stability), ("GC003", rotation)):
+    for code, measure in (
+        ("GC001", hessian_spectra),
+        ("GC002", local_stability),
+        ("GC003", rotation),
+    ):
         shelf[code].figure(measure(analytic.bilinear()), 690).canvas.draw()
     rng = np.random.default_rng(0)
     blob = bridge_mass(rng.standard_normal((100, 9)), rng.standard_normal((50, 9)))
@@ -195,9 +199,7 @@ def test_figures_draw_for_exact_and_empty_measurements() -> None:
 @pytest.mark.parametrize("code", CODES)
 def test_names_of_quantities_are_documented_and_labelled(code: str) -> None:
     text = (Path(__file__).parents[2] / "docs" / "quantities.md").read_text()
-    documented = {
-        row.split("`")[1] for row in text.splitlines() if row.startswith(f"| {code} | `")
-    }
+    documented = {row.split("`")[1] for row in text.splitlines() if row.startswith(f"| {code} | `")}
     diagnostic = content.diagnostics()[code]
     assert documented == set(diagnostic.labels)
     assert set(measured(code).quantities) <= documented

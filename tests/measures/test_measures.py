@@ -182,7 +182,11 @@ def test_saturation_counts_what_lies_below_one_per_cent() -> None:
 
 def test_a_critic_s_score_is_no_probability() -> None:
     game = Game(
-        nn.Linear(2, 2), nn.Linear(2, 1), loss="wgan", latent=latents.normal(2), data=torch.randn(99, 2)
+        nn.Linear(2, 2),
+        nn.Linear(2, 1),
+        loss="wgan",
+        latent=latents.normal(2),
+        data=torch.randn(99, 2),
     )
     with pytest.raises(NotApplicable, match="no log-odds"):
         gradient_ratio(game, PLAN)

@@ -139,9 +139,7 @@ def test_building_operators_leaves_the_modules_bit_identical(norm: bool) -> None
     )
 
 
-@given(
-    a=st.floats(-3, 3), b=st.floats(-3, 3), c=st.floats(-3, 3), seed=st.integers(0, 1000)
-)
+@given(a=st.floats(-3, 3), b=st.floats(-3, 3), c=st.floats(-3, 3), seed=st.integers(0, 1000))
 def test_a_planted_spectrum_comes_back(a: float, b: float, c: float, seed: int) -> None:
     game = analytic.planted([(a, b), (c, 0.5), (1.0, 0.0)], seed=seed)
     values = torch.linalg.eigvals(GameJacobian(game, game.sample(1)).dense())
@@ -229,7 +227,9 @@ def test_bad_vectors_are_refused() -> None:
 
 
 def test_a_matrix_too_large_to_form_says_so() -> None:
-    big = LinearOperator(20_000, lambda v: v, lambda v: v, dtype=torch.float32, device=torch.device("cpu"))
+    big = LinearOperator(
+        20_000, lambda v: v, lambda v: v, dtype=torch.float32, device=torch.device("cpu")
+    )
     with pytest.raises(ValueError, match="dense"):
         big.dense()
 
@@ -238,6 +238,8 @@ def test_scipy_sees_the_same_operator() -> None:
     game = tiny_game()
     jacobian = GameJacobian(game, game.sample(16))
     view = jacobian.to_scipy()
-    v = torch.randn(jacobian.shape[0], generator=torch.Generator().manual_seed(0), dtype=torch.float64)
+    v = torch.randn(
+        jacobian.shape[0], generator=torch.Generator().manual_seed(0), dtype=torch.float64
+    )
     assert torch.equal(torch.as_tensor(view.matvec(v.numpy())), jacobian.matvec(v))
     assert torch.equal(torch.as_tensor(view.rmatvec(v.numpy())), jacobian.rmatvec(v))
