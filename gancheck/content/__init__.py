@@ -1,0 +1,125 @@
+"""Where are the shelves, and what stands on them? The only place that knows.
+
+In a checkout the folders `proofs/` and `diagnostics/` beside `pyproject.toml` are registered as
+the sub-packages `gancheck.content.proofs` and `gancheck.content.diagnostics`; in an installed
+wheel those sub-packages are ordinary. Every file of a shelf must hold its one object: a broken
+file is an error that names the file, never a skipped one.
+"""
+
+from __future__ import annotations
+
+import importlib
+import pkgutil
+import sys
+from functools import cache
+from importlib.util import module_from_spec, spec_from_file_location
+from pathlib import Path
+from types import ModuleType
+from typing import TYPE_CHECKING, TypeVar
+
+if TYPE_CHECKING:
+    from gancheck.diagnosis import Diagnostic
+    from gancheck.theory.theorem import Theorem
+
+__all__ = ["BrokenShelf", "diagnostics", "theorems"]
+
+T = TypeVar("T")
+_HERE = Path(__file__).resolve().parent
+
+
+class BrokenShelf(ImportError):
+    """A shelf or one of its files cannot be used; the message names the file."""
+
+
+def theorems() -> dict[str, Theorem]:
+    """Every theorem of the shelf `proofs/`, by id, in the order of the ids.
+
+    Raises:
+        BrokenShelf: a file does not import, holds no theorem, or its id is not its name.
+    """
+    from gancheck.theory.theorem import Theorem
+
+    found = dict[str, Theorem]()
+    for name, theorem in _objects("proofs", "theorem", Theorem):
+        if theorem.id != name.replace("_", "-"):
+            raise BrokenShelf(
+                f"{_file('proofs', name)}: the id must be the file's name with hyphens, "
+                f"got {theorem.id}"
+            )
+        found[theorem.id] = theorem
+    return dict(sorted(found.items()))
+
+
+def diagnostics() -> dict[str, Diagnostic]:
+    """Every diagnostic of the shelf `diagnostics/`, by code, in the order of the codes.
+
+    Raises:
+        BrokenShelf: a file does not import, holds no diagnostic, or two share a code.
+    """
+    from gancheck.diagnosis import Diagnostic
+
+    found = dict[str, Diagnostic]()
+    for name, diagnostic in _objects("diagnostics", "diagnostic", Diagnostic):
+        if diagnostic.code in found:
+            raise BrokenShelf(f"{_file('diagnostics', name)}: {diagnostic.code} is taken already")
+        found[diagnostic.code] = diagnostic
+    return dict(sorted(found.items()))
+
+
+def _objects(shelf: str, attribute: str, kind: type[T]) -> list[tuple[str, T]]:
+    package = _shelf(shelf, _checkout())
+    found = list[tuple[str, T]]()
+    for info in sorted(pkgutil.iter_modules(package.__path__), key=lambda i: i.name):
+        if info.name.startswith("_"):
+            continue
+        made = getattr(_import(shelf, info.name), attribute, None)
+        if not isinstance(made, kind):
+            raise BrokenShelf(
+                f"{_file(shelf, info.name)}: needs a module-level `{attribute}` of type "
+                f"{kind.__name__}, got {type(made).__name__} (a file that only helps others "
+                "starts with an underscore)"
+            )
+        found.append((info.name, made))
+    return found
+
+
+def _import(shelf: str, name: str) -> ModuleType:
+    try:
+        return importlib.import_module(f"{__name__}.{shelf}.{name}")
+    except Exception as error:
+        kind = type(error).__name__
+        raise BrokenShelf(f"{_file(shelf, name)}: cannot be imported ({kind}: {error})") from error
+
+
+def _file(shelf: str, name: str) -> Path:
+    return Path(_shelf(shelf, _checkout()).__path__[0]) / f"{name}.py"
+
+
+def _checkout() -> Path | None:
+    """The folder of the checkout, or None in an installed wheel."""
+    root = _HERE.parent.parent
+    return root if (root / "pyproject.toml").is_file() and (root / "proofs").is_dir() else None
+
+
+@cache
+def _shelf(shelf: str, root: Path | None) -> ModuleType:
+    """The shelf's package, registered from the checkout's root where there is one."""
+    name = f"{__name__}.{shelf}"
+    if name in sys.modules:
+        return sys.modules[name]
+    if root is None:
+        return importlib.import_module(name)
+    folder = root / shelf
+    spec = spec_from_file_location(
+        name, folder / "__init__.py", submodule_search_locations=[str(folder)]
+    )
+    if spec is None or spec.loader is None or not (folder / "__init__.py").is_file():
+        raise BrokenShelf(f"{folder / '__init__.py'}: a shelf is a package, this file is missing")
+    module = module_from_spec(spec)
+    sys.modules[name] = module
+    try:
+        spec.loader.exec_module(module)
+    except BaseException:
+        del sys.modules[name]
+        raise
+    return module

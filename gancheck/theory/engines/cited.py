@@ -1,0 +1,17 @@
+"""A leaf from the literature: its instances are checked, and it stays visible as cited."""
+
+from __future__ import annotations
+
+from gancheck.theory.claims import Domain, Relation
+from gancheck.theory.engines.decision import Context, Decision
+from gancheck.theory.justifications import Cited
+
+__all__ = ["decide_cited"]
+
+
+def decide_cited(relation: Relation, domain: Domain, by: Cited, context: Context) -> Decision:
+    """Cited when the step's relation, an instance of the fact, is proved."""
+    decision = context.decide(relation, domain, by.by)
+    if decision.status == "proved":
+        return Decision("cited", f"{by.fact} ({by.source}). Instance: {decision.evidence}", "cited")
+    return decision

@@ -1,0 +1,329 @@
+"""What was decided about a theorem: its steps, its mutants, its hypotheses, and what it rests on.
+
+`check` is the one way to a verdict. A theorem is as strong as its weakest step and its weakest
+ancestor: proved, then cited, then unknown, then refuted.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from gancheck.theory.claims import Point, describe_point
+from gancheck.theory.engines import ENGINES, Context, Decision, Engine, Status, Tier
+from gancheck.theory.justifications import Enclosure
+from gancheck.theory.theorem import Hypothesis, Mutant, Step, Theorem, Witness
+
+__all__ = [
+    "HypothesisResult",
+    "MutantResult",
+    "StepResult",
+    "TheoremReport",
+    "check",
+    "check_all",
+    "exit_ok",
+    "theory_json",
+]
+
+_STATUSES: tuple[Status, ...] = ("proved", "cited", "unknown", "refuted")
+_TIERS: tuple[Tier, ...] = ("kernel", "exact", "certified", "cited")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StepResult:
+    """How one step ended.
+
+    Attributes:
+        says: the step in words.
+        claim: the relation as text, with its domain.
+        latex: the relation as LaTeX.
+        engine: which engine decided.
+        status: proved, cited, refuted or unknown.
+        tier: exact, certified or cited.
+        seconds: what it took.
+        evidence: what the engine found.
+    """
+
+    says: str
+    claim: str
+    latex: str
+    engine: str
+    status: Status
+    tier: Tier
+    seconds: float
+    evidence: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class MutantResult:
+    """Whether a false neighbour was refuted.
+
+    Attributes:
+        claim: the false claim in words.
+        change: the changed parts as text.
+        witness: the rational point as text.
+        refuted: whether an engine refuted a changed step and the witness contradicts it.
+        engine: which engine did; empty when it survived.
+        step: the step that fell; empty when it survived.
+        why: what the mutant guards against.
+        kind: near-miss or structural.
+        evidence: what the engine found.
+    """
+
+    claim: str
+    change: str
+    witness: str
+    refuted: bool
+    engine: str
+    step: str
+    why: str
+    kind: str
+    evidence: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class HypothesisResult:
+    """Whether a hypothesis' reason was confirmed.
+
+    Attributes:
+        text: the assumption.
+        kind: needed or convenient.
+        reason: the counterexample in words, or the weaker assumption that suffices.
+        witness: the counterexample's point as text; empty for a convenient one.
+        checked: whether the counterexample was confirmed; None where there is none to check.
+        evidence: what was seen there.
+    """
+
+    text: str
+    kind: str
+    reason: str
+    witness: str
+    checked: bool | None
+    evidence: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class TheoremReport:
+    """Everything that `check` found about one theorem.
+
+    Attributes:
+        theorem: what was checked.
+        status: the weakest of its steps and its ancestors.
+        tier: the weakest tier of its steps and its ancestors; None unless proved or cited.
+        seconds: what its own check took.
+        steps: in order.
+        mutants: in order.
+        hypotheses: in order.
+        rests_on: ancestor id -> status.
+    """
+
+    theorem: Theorem
+    status: Status
+    tier: Tier | None
+    seconds: float
+    steps: Sequence[StepResult]
+    mutants: Sequence[MutantResult]
+    hypotheses: Sequence[HypothesisResult]
+    rests_on: Mapping[str, Status]
+
+    @property
+    def survivors(self) -> Sequence[MutantResult]:
+        """Mutants that were not refuted."""
+        return tuple(m for m in self.mutants if not m.refuted)
+
+    @property
+    def ok(self) -> bool:
+        """Proved or cited, every mutant refuted, every counterexample confirmed."""
+        sound = self.status in ("proved", "cited") and not self.survivors
+        return sound and all(h.checked is not False for h in self.hypotheses)
+
+
+def check(
+    theorem: Theorem,
+    *,
+    engines: Mapping[str, Engine] = ENGINES,
+    known: dict[str, TheoremReport] | None = None,
+) -> TheoremReport:
+    """Decide a theorem, and everything it uses.
+
+    Args:
+        theorem: what to check.
+        engines: name -> engine; a test may put a lying one in.
+        known: reports by id, read and added to, so that shared ancestors are checked once.
+
+    Returns:
+        The report; nothing is raised for a false theorem.
+    """
+    known = {} if known is None else known
+    if theorem.id in known:
+        return known[theorem.id]
+    ancestors = [check(used, engines=engines, known=known) for used in theorem.uses]
+    start = time.perf_counter()
+    steps = [_step(s, engines, theorem.probes) for s in theorem.steps]
+    mutants = [_mutant(theorem, m, engines) for m in theorem.mutants]
+    hypotheses = [_hypothesis(h, engines) for h in theorem.hypotheses]
+    status = _status([s.status for s in steps], [a.status for a in ancestors])
+    tiers = [s.tier for s in steps] + [a.tier for a in ancestors if a.tier]
+    report = TheoremReport(
+        theorem=theorem,
+        status=status,
+        tier=max(tiers, key=_TIERS.index) if status in ("proved", "cited") else None,
+        seconds=time.perf_counter() - start,
+        steps=steps,
+        mutants=mutants,
+        hypotheses=hypotheses,
+        rests_on={a.theorem.id: a.status for a in ancestors},
+    )
+    known[theorem.id] = report
+    return report
+
+
+def check_all(
+    theorems: Iterable[Theorem], *, engines: Mapping[str, Engine] = ENGINES
+) -> list[TheoremReport]:
+    """Check several theorems; a shared ancestor is checked once."""
+    known: dict[str, TheoremReport] = {}
+    return [check(t, engines=engines, known=known) for t in theorems]
+
+
+def _status(own: Sequence[Status], ancestors: Sequence[Status]) -> Status:
+    if not own:
+        return "unknown"
+    if "refuted" in own:
+        return "refuted"
+    # What stands on a refuted theorem is not thereby refuted: nothing is known of it.
+    inherited: list[Status] = ["unknown" if a == "refuted" else a for a in ancestors]
+    return max([*own, *inherited], key=_STATUSES.index)
+
+
+def _step(step: Step, engines: Mapping[str, Engine], probes: Sequence[Point]) -> StepResult:
+    start = time.perf_counter()
+    decision = Context(engines, probes).decide(step.claim, step.over, step.by)
+    domain = str(step.over)
+    return StepResult(
+        says=step.says,
+        claim=f"{step.claim}" + (f"  for  {domain}" if domain else ""),
+        latex=step.claim.latex,
+        engine=step.by.engine,
+        status=decision.status,
+        tier=decision.tier,
+        seconds=time.perf_counter() - start,
+        evidence=decision.evidence,
+    )
+
+
+def _mutant(theorem: Theorem, mutant: Mutant, engines: Mapping[str, Engine]) -> MutantResult:
+    changed = theorem.mutated(mutant)
+    fallen: StepResult | None = None
+    seen = "every changed step passes or is unknown, or the witness does not contradict it"
+    for step in changed.steps:
+        result = _step(step, engines, changed.probes)
+        if result.status != "refuted":
+            continue
+        confirmed = _false_at(step, mutant.witness, engines)
+        if confirmed is not None:
+            fallen, seen = result, f"{result.evidence}; at the witness {confirmed.evidence}"
+            break
+    return MutantResult(
+        claim=mutant.says,
+        change="; ".join(f"{name} = {part}" for name, part in mutant.change.items()),
+        witness=describe_point(mutant.witness),
+        refuted=fallen is not None,
+        engine=fallen.engine if fallen else "",
+        step=fallen.says if fallen else "",
+        why=mutant.why,
+        kind=mutant.kind,
+        evidence=seen,
+    )
+
+
+def _false_at(step: Step, point: Point, engines: Mapping[str, Engine]) -> Decision | None:
+    """The decision that a step's claim fails at a point of its domain, or None."""
+    if not step.over.contains(point):
+        return None
+    claim = step.claim.at(point)
+    decision = Context(engines).decide(claim, step.over.put(point), Enclosure())
+    return decision if decision.status == "refuted" else None
+
+
+def _hypothesis(hypothesis: Hypothesis, engines: Mapping[str, Engine]) -> HypothesisResult:
+    witness = hypothesis.needed_because
+    if witness is None:
+        return HypothesisResult(
+            text=hypothesis.text,
+            kind=hypothesis.kind,
+            reason=hypothesis.convenient,
+            witness="",
+            checked=None,
+            evidence="",
+        )
+    checked, evidence = _counterexample(witness, engines)
+    return HypothesisResult(
+        text=hypothesis.text,
+        kind=hypothesis.kind,
+        reason=witness.words,
+        witness=describe_point(witness.point),
+        checked=checked,
+        evidence=evidence,
+    )
+
+
+def _counterexample(witness: Witness, engines: Mapping[str, Engine]) -> tuple[bool, str]:
+    notes = list[str]()
+    fixed = [
+        Step(says=s.says, claim=s.claim.at(witness.point), over=s.over.put(witness.point), by=s.by)
+        for s in witness.breaks
+    ]
+    for wanted, steps in (("proved", witness.shows), ("refuted", fixed)):
+        for step in steps:
+            decision = Context(engines).decide(step.claim, step.over, step.by)
+            notes.append(f"{step.says}: {decision.status} ({decision.evidence})")
+            if decision.status != wanted:
+                return False, "; ".join(notes)
+    return True, "; ".join(notes)
+
+
+def theory_json(reports: Sequence[TheoremReport]) -> dict[str, Any]:
+    """The machine-readable result of a proof run."""
+    counts = {status: sum(r.status == status for r in reports) for status in _STATUSES}
+    return {
+        "theorems": [_theorem_json(r) for r in reports],
+        "summary": {
+            "theorems": len(reports),
+            **counts,
+            "mutants": sum(len(r.mutants) for r in reports),
+            "mutants_refuted": sum(m.refuted for r in reports for m in r.mutants),
+            "hypotheses": sum(len(r.hypotheses) for r in reports),
+            "hypotheses_checked": sum(h.checked is True for r in reports for h in r.hypotheses),
+            "seconds": round(sum(r.seconds for r in reports), 3),
+            "ok": exit_ok(reports),
+        },
+    }
+
+
+def _theorem_json(report: TheoremReport) -> dict[str, Any]:
+    return {
+        "id": report.theorem.id,
+        "title": report.theorem.title,
+        "status": report.status,
+        "tier": report.tier,
+        "seconds": round(report.seconds, 3),
+        "steps": [
+            {"claim": s.claim, "engine": s.engine, "status": s.status} for s in report.steps
+        ],
+        "mutants": [
+            {"claim": m.claim, "witness": m.witness, "refuted": m.refuted, "engine": m.engine}
+            for m in report.mutants
+        ],
+        "hypotheses": [
+            {"text": h.text, "kind": h.kind, "reason": h.reason, "checked": h.checked}
+            for h in report.hypotheses
+        ],
+    }
+
+
+def exit_ok(reports: Sequence[TheoremReport]) -> bool:
+    """Whether nothing is refuted or unknown, no mutant survives and every counterexample holds."""
+    return bool(reports) and all(r.ok for r in reports)

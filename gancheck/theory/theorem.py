@@ -1,0 +1,189 @@
+"""What is a theorem here? A claim made of parts, the steps that derive it, and false neighbours.
+
+The parts of a claim are sympy objects by name. The steps are computed from the parts, so a mutant,
+which changes a part, goes through the same derivation and the same engines as the theorem; it
+must be refuted there, and at its own rational witness.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from types import SimpleNamespace
+from typing import Any, Literal
+
+from gancheck.theory.claims import Domain, Point, Relation, exact
+from gancheck.theory.justifications import Justification
+
+__all__ = ["Hypothesis", "Mutant", "NumericForm", "Step", "Theorem", "Witness"]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Step:
+    """One line of a derivation.
+
+    Attributes:
+        says: the line in words.
+        claim: the relation.
+        over: the domain it holds on.
+        by: which engine decides, with its certificate.
+    """
+
+    says: str
+    claim: Relation
+    by: Justification
+    over: Domain = field(default_factory=Domain)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Witness:
+    """A counterexample that appears when a hypothesis is dropped.
+
+    Attributes:
+        point: the counterexample's values, outside the hypothesis.
+        words: what happens there.
+        breaks: steps of the conclusion that must be refuted at the point.
+        shows: facts about the counterexample that must be proved as they stand.
+    """
+
+    point: Point
+    words: str
+    breaks: Sequence[Step] = ()
+    shows: Sequence[Step] = ()
+
+    def __post_init__(self) -> None:
+        if not self.breaks:
+            raise ValueError("a witness must break a step of the conclusion, got none")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Hypothesis:
+    """An assumption, with the reason it stands there.
+
+    Attributes:
+        text: the assumption.
+        needed_because: a checked counterexample without it.
+        convenient: instead of that, which weaker assumption would do.
+    """
+
+    text: str
+    needed_because: Witness | None = None
+    convenient: str = ""
+
+    def __post_init__(self) -> None:
+        if (self.needed_because is None) == (not self.convenient):
+            raise ValueError(f"'{self.text}' must be either needed_because or convenient, not both")
+
+    @property
+    def kind(self) -> Literal["needed", "convenient"]:
+        """Whether a counterexample shows the need, or a weaker assumption would do."""
+        return "needed" if self.needed_because else "convenient"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Mutant:
+    """A false neighbour of the claim.
+
+    Attributes:
+        says: the false claim in words.
+        change: part name -> the false part.
+        witness: rational point at which a step of the changed derivation fails.
+        why: what this mutant guards against.
+        kind: `near-miss` differs by a little, `structural` in form.
+    """
+
+    says: str
+    change: Mapping[str, Any]
+    witness: Point
+    why: str
+    kind: Literal["near-miss", "structural"]
+
+
+@dataclass(frozen=True, kw_only=True)
+class NumericForm:
+    """The theorem as ordinary code would use it: two floats and how far apart they may be.
+
+    Attributes:
+        says: the form in words.
+        over: name of the strategy of `gancheck.testing` that draws the arguments.
+        left: arguments -> float.
+        right: arguments -> float.
+        relation: how left stands to right, within the tolerance.
+        tolerance: largest excess that rounding explains, or a function of the arguments.
+        reason: why the tolerance is what it is.
+    """
+
+    says: str
+    over: str
+    left: Callable[..., float]
+    right: Callable[..., float]
+    relation: Literal["==", "<=", ">="]
+    tolerance: float | Callable[..., float]
+    reason: str
+
+    def excess(self, *arguments: Any) -> float:
+        """By how much the form is violated, beyond the tolerance; not positive where it holds."""
+        left, right = self.left(*arguments), self.right(*arguments)
+        allowed = self.tolerance if isinstance(self.tolerance, float) else self.tolerance(*arguments)
+        apart = {"==": abs(left - right), "<=": left - right, ">=": right - left}[self.relation]
+        return float("inf") if apart != apart else apart - allowed  # noqa: PLR0124 (NaN)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Theorem:
+    """A statement with its derivation.
+
+    Attributes:
+        id: the file's name with hyphens.
+        title: a few words.
+        statement: in words and ASCII formulas.
+        statement_latex: the same as LaTeX, without delimiters.
+        parts: name -> sympy object: the theorem's own claim, which mutants change.
+        derive: parts -> steps; attribute access (`c.optimum`).
+        hypotheses: assumptions with their reasons.
+        mutants: witnessed false neighbours.
+        source: whose theorem it is.
+        claims: numbers of the textbook claims it covers.
+        uses: theorems it stands on.
+        caveat: the popular sentence that this corrects; printed beside it.
+        numeric: forms held against drawn examples.
+        probes: points at which claims are tried when a certificate does not hold.
+    """
+
+    id: str
+    title: str
+    statement: str
+    statement_latex: str
+    parts: Mapping[str, Any]
+    derive: Callable[[Any], Sequence[Step]]
+    hypotheses: Sequence[Hypothesis]
+    mutants: Sequence[Mutant]
+    source: str
+    claims: Sequence[str] = ()
+    uses: Sequence[Theorem] = ()
+    caveat: str = ""
+    numeric: Sequence[NumericForm] = ()
+    probes: Sequence[Point] = ()
+
+    @property
+    def steps(self) -> Sequence[Step]:
+        """The derivation, computed from the parts."""
+        return self.derive(SimpleNamespace(**self.parts))
+
+    def mutated(self, mutant: Mutant) -> Theorem:
+        """The theorem with the mutant's parts in place of its own.
+
+        Raises:
+            ValueError: the mutant changes a part the theorem does not have, or changes nothing.
+        """
+        unknown = set(mutant.change) - set(self.parts)
+        if unknown:
+            raise ValueError(f"{self.id} has the parts {sorted(self.parts)}, not {sorted(unknown)}")
+        if all(self.parts[name] == part for name, part in mutant.change.items()):
+            raise ValueError(f"the mutant '{mutant.says}' of {self.id} changes nothing")
+        return replace(
+            self,
+            parts={**self.parts, **mutant.change},
+            mutants=(),
+            probes=({k: exact(v) for k, v in mutant.witness.items()},),
+        )

@@ -1,0 +1,1 @@
+"""The theorems, one a file; reached through `gancheck.content.theorems()`."""

@@ -1,0 +1,314 @@
+"""Optimal discriminator, with the share of real samples as a prior.
+
+Statement
+    For p, q > 0 and a share pi of real samples, pi*p*ln(d) + (1 - pi)*q*ln(1 - d) has the one
+    maximiser D* = pi*p / (pi*p + (1 - pi)*q) over 0 < d < 1. Where p = 0 < q the supremum is
+    approached only as d -> 0, where q = 0 < p only as d -> 1, and where p = q = 0 every d is
+    optimal. As p/q runs through 0, 1, infinity, D* runs through 0, pi, 1.
+
+Assumptions
+    Both laws have densities at the point (p + q always serves as the common measure), 0 < pi < 1,
+    and D is free at every point.
+
+Source
+    Goodfellow et al. (2014), Generative adversarial nets, Proposition 1, for pi = 1/2.
+"""
+
+import math
+
+import sympy as sp
+
+from gancheck.theory import (
+    Domain,
+    Hypothesis,
+    Mutant,
+    NumericForm,
+    RationalSign,
+    Step,
+    Tangent,
+    Theorem,
+    Witness,
+    at_most,
+    equal,
+    greater,
+    less,
+)
+
+p, q, d, u, v = sp.symbols("p q d u v")
+prior = sp.Symbol("pi")
+positive, unit = (0, sp.oo), (0, 1)
+half = sp.Rational(1, 2)
+
+payoff = prior * p * sp.log(d) + (1 - prior) * q * sp.log(1 - d)
+optimum = prior * p / (prior * p + (1 - prior) * q)
+densities = Domain({p: positive, q: positive, prior: unit})
+densities_and_d = Domain({p: positive, q: positive, prior: unit, d: unit})
+
+
+def derive(c):
+    """The steps, for any payoff and any candidate for its maximiser."""
+    slope = sp.diff(c.payoff, d)
+    best = c.payoff.subs(d, c.optimum)
+    away = Domain(densities_and_d.open, nonzero=(d - c.optimum,))
+    tangents = ((prior * p, d / c.optimum), ((1 - prior) * q, (1 - d) / (1 - c.optimum)))
+    of_ratio = c.optimum.subs(p, u * q)
+    at_infinity = sp.cancel(c.optimum.subs(p, q / v))
+    return [
+        Step(
+            says="The candidate lies strictly above 0",
+            claim=greater(c.optimum, 0),
+            over=densities,
+            by=RationalSign(),
+        ),
+        Step(
+            says="and strictly below 1",
+            claim=less(c.optimum, 1),
+            over=densities,
+            by=RationalSign(),
+        ),
+        Step(
+            says="The slope of the payoff vanishes there",
+            claim=equal(slope.subs(d, c.optimum), 0),
+            over=densities,
+            by=RationalSign(),
+        ),
+        Step(
+            says="The payoff is strictly concave in d",
+            claim=less(sp.diff(slope, d), 0),
+            over=densities_and_d,
+            by=RationalSign(),
+        ),
+        Step(
+            says="Without calculus: every other d is strictly worse, by two tangents of ln",
+            claim=less(c.payoff, best),
+            over=away,
+            by=Tangent(tangents),
+        ),
+        Step(
+            says="Where p = 0 < q, the payoff is below its limit 0 at d -> 0",
+            claim=less(c.payoff.subs(p, 0), 0),
+            over=densities_and_d.replaced(p, None),
+            by=Tangent((((1 - prior) * q, 1 - d),)),
+        ),
+        Step(
+            says="Where p = 0 < q, the formula gives that limit point 0",
+            claim=equal(c.optimum.subs(p, 0), 0),
+            over=densities.replaced(p, None),
+            by=RationalSign(),
+        ),
+        Step(
+            says="Where q = 0 < p, the payoff is below its limit 0 at d -> 1",
+            claim=less(c.payoff.subs(q, 0), 0),
+            over=densities_and_d.replaced(q, None),
+            by=Tangent(((prior * p, d),)),
+        ),
+        Step(
+            says="Where q = 0 < p, the formula gives that limit point 1",
+            claim=equal(c.optimum.subs(q, 0), 1),
+            over=densities.replaced(q, None),
+            by=RationalSign(),
+        ),
+        Step(
+            says="Where p = q = 0, the payoff is 0 for every d",
+            claim=equal(c.payoff.subs({p: 0, q: 0}), 0),
+            over=Domain({prior: unit, d: unit}),
+            by=RationalSign(),
+        ),
+        Step(
+            says="At p = q the optimum is the prior",
+            claim=equal(of_ratio.subs(u, 1), prior),
+            over=Domain({q: positive, prior: unit}),
+            by=RationalSign(),
+        ),
+        Step(
+            says="As p/q -> 0 it tends to 0",
+            claim=equal(sp.cancel(of_ratio).subs(u, 0), 0),
+            over=Domain({q: positive, prior: unit}),
+            by=RationalSign(),
+        ),
+        Step(
+            says="As p/q -> infinity it tends to 1 (q/p = v -> 0)",
+            claim=equal(at_infinity.subs(v, 0), 1),
+            over=Domain({q: positive, prior: unit}),
+            by=RationalSign(),
+        ),
+    ]
+
+
+def value_of_constant(p1, q1):
+    """Payoff over two atoms (p1, 1 - p1), (q1, 1 - q1) for one constant d, at equal priors."""
+    atoms = ((p1, q1), (1 - p1, 1 - q1))
+    return sum(payoff.subs({p: a, q: b, prior: half}, simultaneous=True) for a, b in atoms)
+
+
+def best_value(p1, q1):
+    """Payoff over the same two atoms with the optimum chosen at each."""
+    best = payoff.subs(d, optimum)
+    atoms = ((p1, q1), (1 - p1, 1 - q1))
+    return sum(best.subs({p: a, q: b, prior: half}, simultaneous=True) for a, b in atoms)
+
+
+three_quarters, quarter = sp.Rational(3, 4), sp.Rational(1, 4)
+constant_d = value_of_constant(three_quarters, quarter)
+free_d = best_value(three_quarters, quarter)
+
+hypotheses = [
+    Hypothesis(
+        text="D is free at every point",
+        needed_because=Witness(
+            point={d: half},
+            words="with one constant d for the laws (3/4, 1/4) and (1/4, 3/4) the best is d = 1/2, "
+            "which stays below the value of D*",
+            shows=[
+                Step(
+                    says="every other constant is worse than 1/2",
+                    claim=less(constant_d.subs(d, v), constant_d.subs(d, half)),
+                    over=Domain({v: unit}, nonzero=(v - half,)),
+                    by=Tangent(((half, 2 * v), (half, 2 * (1 - v)))),
+                )
+            ],
+            breaks=[
+                Step(
+                    says="the best constant reaches the value of D*",
+                    claim=equal(constant_d, free_d),
+                    over=Domain({d: unit}),
+                    by=RationalSign(),
+                )
+            ],
+        ),
+    ),
+    Hypothesis(
+        text="p + q > 0 at the point",
+        needed_because=Witness(
+            point={p: 0, q: 0, prior: half, d: quarter},
+            words="where p = q = 0 the payoff is 0 at every d, so no maximiser is the only one",
+            breaks=[
+                Step(
+                    says="d = 1/4 is strictly worse than d = 1/2",
+                    claim=less(payoff, payoff.subs(d, half)),
+                    over=densities_and_d,
+                    by=RationalSign(),
+                )
+            ],
+        ),
+    ),
+    Hypothesis(
+        text="the payoff is maximised, so that it is concave in d",
+        needed_because=Witness(
+            point={p: 1, q: 1, prior: half, d: quarter},
+            words="for the negated payoff the same stationary point is the minimum",
+            shows=[
+                Step(
+                    says="its slope vanishes there too",
+                    claim=equal(sp.diff(-payoff, d).subs(d, optimum), 0),
+                    over=densities,
+                    by=RationalSign(),
+                )
+            ],
+            breaks=[
+                Step(
+                    says="the negated payoff is at most its value at D*",
+                    claim=at_most(-payoff, -payoff.subs(d, optimum)),
+                    over=densities_and_d,
+                    by=Tangent(()),
+                )
+            ],
+        ),
+    ),
+    Hypothesis(
+        text="0 < pi < 1",
+        convenient="pi = 0 or 1 leaves one class: the formula then gives 0 or 1, the limit "
+        "points of the two edge cases above",
+    ),
+]
+
+mutants = [
+    Mutant(
+        says="D* = p / (p + 1.001 q) at equal priors",
+        change={"optimum": prior * p / (prior * p + sp.Rational(1001, 1000) * (1 - prior) * q)},
+        witness={p: 1, q: 1, prior: half},
+        why="the weight of the fake part is exactly 1",
+        kind="near-miss",
+    ),
+    Mutant(
+        says="D* = (1 - pi) p / ((1 - pi) p + pi q)",
+        change={"optimum": (1 - prior) * p / ((1 - prior) * p + prior * q)},
+        witness={p: 1, q: 1, prior: quarter},
+        why="the prior of the wrong class",
+        kind="structural",
+    ),
+    Mutant(
+        says="the prior drops out: D* = p / (p + q)",
+        change={"optimum": p / (p + q)},
+        witness={p: 1, q: 1, prior: quarter},
+        why="a minibatch of another mix moves the optimum",
+        kind="structural",
+    ),
+    Mutant(
+        says="D* = p / (p + 2 q) at equal priors",
+        change={"optimum": prior * p / (prior * p + 2 * (1 - prior) * q)},
+        witness={p: 1, q: 1, prior: half},
+        why="a factor 2 in the fake part",
+        kind="structural",
+    ),
+    Mutant(
+        says="the payoff is p ln(d) - q ln(1 - d)",
+        change={"payoff": prior * p * sp.log(d) - (1 - prior) * q * sp.log(1 - d)},
+        witness={p: 1, q: 1, prior: half, d: quarter},
+        why="the sign of the fake part; the payoff then has no stationary point at D*",
+        kind="structural",
+    ),
+]
+
+
+def _payoff_at(share: float, real: float, fake: float, at: float) -> float:
+    first = share * real * math.log(at) if share * real else 0.0
+    second = (1 - share) * fake * math.log1p(-at) if (1 - share) * fake else 0.0
+    return first + second
+
+
+def _best(share: float, real: float, fake: float) -> float:
+    top, bottom = share * real, (1 - share) * fake
+    if not top + bottom:
+        return 0.0
+    best = 0.0
+    for mass in (top, bottom):
+        best += mass * math.log(mass / (top + bottom)) if mass else 0.0
+    return best
+
+
+numeric = [
+    NumericForm(
+        says="no discriminator output beats D*, atom by atom",
+        over="laws_outputs_prior",
+        left=lambda ps, qs, ds, share: max(
+            _payoff_at(share, a, b, at) - _best(share, a, b)
+            for a, b, at in zip(ps, qs, ds, strict=True)
+        ),
+        right=lambda ps, qs, ds, share: 0.0,  # noqa: ARG005
+        relation="<=",
+        tolerance=1e-13,
+        reason="two logarithms of numbers between 1e-12 and 1, each at most 28 in size, weighted "
+        "by masses at most 1: a few hundred units of the last place, 2e-16 each",
+    ),
+]
+
+theorem = Theorem(
+    id="optimal-discriminator",
+    title="The optimal discriminator is a posterior",
+    statement="D* = pi p / (pi p + (1 - pi) q) is the one maximiser of pi p ln d + "
+    "(1 - pi) q ln(1 - d) over 0 < d < 1; where p = 0 < q the optimum is 0, where q = 0 < p it "
+    "is 1 (limits, not attained inside), where p = q = 0 every d is optimal.",
+    statement_latex=r"D^*(x) = \frac{\pi\,p(x)}{\pi\,p(x) + (1-\pi)\,q(x)} = "
+    r"\arg\max_{0<d<1}\ \pi\,p(x)\ln d + (1-\pi)\,q(x)\ln(1-d)",
+    parts={"payoff": payoff, "optimum": optimum},
+    derive=derive,
+    hypotheses=hypotheses,
+    mutants=mutants,
+    source="Goodfellow et al. (2014), Generative adversarial nets, Proposition 1 (pi = 1/2)",
+    claims=["S4", "S5", "S6", "S7", "L1"],
+    caveat="The maximiser is unique only where p + q > 0. Where one density is 0 the optimum is at "
+    "the boundary and no derivative vanishes. The minibatch ratio acts as a prior only "
+    "if the loss is averaged over the joint batch; the usual sum of two means has pi = 1/2.",
+    numeric=numeric,
+)
