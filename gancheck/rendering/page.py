@@ -51,7 +51,6 @@ def _environment() -> Environment:
     )
     environment.filters["prose"] = prose  # pyright: ignore[reportUnknownMemberType]
     environment.filters["powers"] = powers  # pyright: ignore[reportUnknownMemberType]
-    environment.globals["words"] = WORDS  # pyright: ignore[reportUnknownMemberType]
     return environment
 
 
@@ -87,6 +86,7 @@ def render(template: str, **values: Any) -> str:
         .get_template(template)
         .render(
             policy=Markup(policy),
+            words=WORDS,
             style=Markup(_style()),
             script=Markup(_script()),
             **values,

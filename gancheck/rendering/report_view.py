@@ -280,12 +280,18 @@ def cards(report: Report, said: Sequence[Section], known: Mapping[str, Diagnosti
                 anchor=section.anchor,
                 verdict=section.verdict,
                 number=describe(quantity) if quantity else None,
-                label=diagnostic.labels.get(diagnostic.headline, "") if quantity else "",
-                threshold=diagnostic.threshold,
+                label=_sentence(diagnostic.labels.get(diagnostic.headline, "")) if quantity else "",
+                threshold=_sentence(diagnostic.threshold),
                 strip=strip(quantity, diagnostic.threshold, finding.verdict) if quantity else None,
             )
         )
     return sorted(out[:_CARDS], key=lambda card: card.anchor)
+
+
+def _sentence(words: str) -> str:
+    """With a capital, unless the first word is a symbol: d is not D. Without its full stop."""
+    words = words.strip().rstrip(".")
+    return words[:1].upper() + words[1:] if words[1:2].islower() else words
 
 
 def history(report: Report) -> tuple[Drawn, Curves] | None:
