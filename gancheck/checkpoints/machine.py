@@ -302,13 +302,16 @@ class Machine:
 
     def _new(self, _: Any) -> None:
         target, arguments = self._take(2)
-        parts = arguments.items if isinstance(arguments, Sequence) else [arguments]
+        parts: list[Value] = arguments.items if isinstance(arguments, Sequence) else [arguments]
         self._stack.append(self._make(target, parts, called=False))
 
     def _new_with_names(self, _: Any) -> None:
         target, arguments, names = self._take(3)
-        parts = arguments.items if isinstance(arguments, Sequence) else [arguments]
-        self._stack.append(self._make(target, [*parts, names], called=False))
+        parts: list[Value] = (
+            list(arguments.items) if isinstance(arguments, Sequence) else [arguments]
+        )
+        parts.append(names)
+        self._stack.append(self._make(target, parts, called=False))
 
     def _inst(self, argument: Any) -> None:
         module, _, name = str(argument).partition(" ")
