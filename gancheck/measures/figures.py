@@ -216,7 +216,7 @@ def label(
         align: of the text against the shifted point.
     """
     ax.annotate(
-        text,
+        _printable(text),
         (float(x), float(y)),
         xytext=(float(dx), float(dy)),
         textcoords="offset pixels",
@@ -237,13 +237,18 @@ def y_title(ax: Axes, text: str) -> None:
     spec, figure = ax.get_subplotspec(), ax.get_figure(root=True)
     columns = spec.get_gridspec().ncols if spec is not None else 1
     room = (figure.get_figwidth() * 72 if figure is not None else WIDE) / columns - 44
-    wrapped = fill(text, max(16, int(room / 6.9)))
+    wrapped = fill(_printable(text), max(16, int(room / 6.9)))
     ax.set_title(wrapped, loc="left", pad=8, fontsize=12, color=MUTED, parse_math=False)
 
 
 def x_title(ax: Axes, text: str) -> None:
     """Say below the axes what is drawn to the right."""
-    ax.set_xlabel(text, parse_math=False)
+    ax.set_xlabel(_printable(text), parse_math=False)
+
+
+def _printable(text: str) -> str:
+    """Without the control and direction characters that a metric's or a file's name may hold."""
+    return "".join(c for c in text if c.isprintable())
 
 
 def reference(

@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import io
 import re
+import warnings
 import xml.etree.ElementTree as ET
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Final
@@ -82,7 +83,9 @@ def inline_svg(figure: Figure, *, prefix: str, alt: str) -> Markup:
         The element, `viewBox` from the figure's size, width left to the page.
     """
     buffer = io.StringIO()
-    with page_style():
+    with page_style(), warnings.catch_warnings():
+        # The reader's browser brings the fonts; only matplotlib's own lacks the glyph.
+        warnings.filterwarnings("ignore", message="Glyph .* missing from font")
         figure.savefig(  # pyright: ignore[reportUnknownMemberType]
             buffer, format="svg", metadata={"Date": None, "Creator": None}
         )
@@ -90,12 +93,14 @@ def inline_svg(figure: Figure, *, prefix: str, alt: str) -> Markup:
     return Markup(_Rewriter(prefix).page_element(root, alt))
 
 
-def _short(text: str, decimals: int = 2) -> str:
-    def shorten(match: re.Match[str]) -> str:
-        number = f"{float(match[0]):.{decimals}f}".rstrip("0").rstrip(".")
-        return "0" if number in {"-0", ""} else number
+def _shorter(match: re.Match[str]) -> str:
+    number = f"{float(match[0]):.2f}".rstrip("0").rstrip(".")
+    return "0" if number in {"-0", ""} else number
 
-    return _NUMBER.sub(shorten, text)
+
+def _short(text: str) -> str:
+    """Every number in an attribute to two decimals of a pixel."""
+    return _NUMBER.sub(_shorter, text)
 
 
 def _path(d: str) -> str:

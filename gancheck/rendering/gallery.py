@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
-from markupsafe import Markup, escape
+from markupsafe import Markup
 
 from gancheck.rendering.text import prose
 
@@ -148,7 +148,7 @@ def _points(generated: np.ndarray, real: np.ndarray, note: str) -> GalleryView:
         lost += len(points) - len(finite)
         clouds[name] = finite[:_POINTS]
     if lost:
-        note = f"{note} {lost} points are not finite and not drawn."
+        note = f"{note} {lost} {'point is' if lost == 1 else 'points are'} not finite, not drawn."
     together = np.concatenate(list(clouds.values()))
     if not len(together):
         return GalleryView(strip=Markup(""), note=prose(note))
@@ -159,15 +159,15 @@ def _points(generated: np.ndarray, real: np.ndarray, note: str) -> GalleryView:
     half = max(float((high - low).max()) * 0.62, 1e-9)
     outside = int((np.abs(clouds["generated"] - centre) > half).any(axis=1).sum())
     if outside:
-        note = f"{note} {outside} of {len(clouds['generated'])} generated points lie outside."
+        note = f"{note} {outside} of {len(clouds['generated'])} generated points lie outside the frame."
     real_path = _cloud(clouds["real"], centre, half, "real")
     generated_path = _cloud(clouds["generated"], centre, half, "g")
     panels = [
-        _panel("real", "f-real", f"{len(clouds['real'])} real points", real_path),
-        _panel("generated", "f-g", f"{len(clouds['generated'])} generated points", generated_path),
+        _panel("real", "c-real", f"{len(clouds['real'])} real points", real_path),
+        _panel("generated", "c-g", f"{len(clouds['generated'])} generated points", generated_path),
         _panel(
             "one over the other",
-            "f-muted",
+            "muted",
             "Generated points over real ones",
             Markup('<g opacity="0.35">{}</g><g opacity="0.6">{}</g>').format(
                 real_path, generated_path
@@ -193,6 +193,6 @@ def _cloud(points: np.ndarray, centre: np.ndarray, half: float, colour: str) -> 
 
 def _panel(title: str, colour: str, label: str, body: Markup) -> Markup:
     return Markup(
-        '<svg viewBox="0 -24 {0} {1}" role="img" aria-label="{2}">'
-        '<text x="0" y="-9" font-size="13" font-weight="600" class="{3}">{4}</text>{5}</svg>'
-    ).format(_PANEL, _PANEL + 24, escape(label), colour, title, body)
+        '<figure class="cloud"><figcaption class="{2}">{3}</figcaption>'
+        '<svg viewBox="0 0 {0} {0}" role="img" aria-label="{1}">{4}</svg></figure>'
+    ).format(_PANEL, label, colour, title, body)

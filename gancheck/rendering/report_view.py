@@ -164,10 +164,8 @@ def headline(report: Report, said: Sequence[Section]) -> tuple[str, str]:
         return word, "None of the questions could be asked of this game."
     if report.verdict is Verdict.sound:
         asked = sum(f.verdict is Verdict.sound for f in report.findings)
-        answer = (
-            "The one question asked" if asked == 1 else f"All {asked} questions that could be asked"
-        )
-        return word, f"{answer} found nothing wrong."
+        questions = "The one question asked" if asked == 1 else f"The {asked} questions asked"
+        return word, f"{questions} found nothing against this game."
     return word, said[0].title
 
 

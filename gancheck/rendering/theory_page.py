@@ -13,7 +13,7 @@ from markupsafe import Markup
 from gancheck.rendering.files import write_whole
 from gancheck.rendering.numbers import duration
 from gancheck.rendering.page import render
-from gancheck.rendering.text import clean, identifier
+from gancheck.rendering.text import identifier
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -37,7 +37,6 @@ _TIERS: Final = {
 }
 _WORST_FIRST: Final = ("refuted", "unknown", "cited", "proved")
 _ROW: Final = 34
-_LONGEST: Final = 46
 
 
 def render_theory_page(reports: Sequence[TheoremReport]) -> str:
@@ -120,7 +119,7 @@ def _ordered(reports: Sequence[TheoremReport]) -> list[TheoremReport]:
 
 
 def _graph(ordered: Sequence[TheoremReport]) -> Markup | None:
-    """An arc diagram: one line a theorem, an arc from each one it uses; readable at any width."""
+    """The arcs of an arc diagram, one row a theorem; its titles are a list beside it."""
     rows = {r.theorem.id: index for index, r in enumerate(ordered)}
     pairs = [
         (rows[used.id], rows[r.theorem.id])
@@ -130,38 +129,27 @@ def _graph(ordered: Sequence[TheoremReport]) -> Markup | None:
     ]
     if not pairs:
         return None
-    reach = max(user - used for used, user in pairs)
-    gutter = 18 + min(78, 13 * reach)
-
-    def y(row: int) -> float:
-        return _ROW * (row + 0.5)
-
+    edge = 10 + min(66, 14 * max(user - used for used, user in pairs))
     parts = [
         Markup(
             '<path class="s-muted" fill="none" stroke-width="1.3" '
-            'd="M{0} {1:.0f}C{2:.0f} {1:.0f} {2:.0f} {3:.0f} {0} {3:.0f}"/>'
-        ).format(gutter, y(used), gutter - 8 - min(70, 15 * (user - used)), y(user))
+            'd="M{0} {1}C{2} {1} {2} {3} {0} {3}"/>'
+        ).format(
+            edge,
+            _ROW * used + _ROW // 2,
+            edge - min(84, 18 * (user - used)),
+            _ROW * user + _ROW // 2,
+        )
         for used, user in pairs
     ]
-    for report in ordered:
-        row, title = rows[report.theorem.id], clean(report.theorem.title)
-        short = title if len(title) <= _LONGEST else f"{title[: _LONGEST - 1]}…"
-        parts.append(
-            Markup(
-                '<a href="#t-{0}"><circle class="f-{1}" cx="{2}" cy="{3:.0f}" r="5"/>'
-                '<text class="f-ink" font-size="14" x="{4}" y="{5:.0f}">{6}</text></a>'
-            ).format(
-                identifier(report.theorem.id),
-                {"cited": "sound"}.get(_SHAPES[report.status], _SHAPES[report.status]),
-                gutter,
-                y(row),
-                gutter + 14,
-                y(row) + 5,
-                short,
-            )
+    parts += [
+        Markup('<circle class="{}" cx="{}" cy="{}" r="5" stroke-width="1.6"/>').format(
+            "f-paper s-sound" if r.status == "cited" else f"f-{_SHAPES[r.status]}",
+            edge,
+            _ROW * rows[r.theorem.id] + _ROW // 2,
         )
-    longest = max(min(len(r.theorem.title), _LONGEST) for r in ordered)
+        for r in ordered
+    ]
     return Markup(
-        '<svg viewBox="0 0 {0} {1}" width="{0}" height="{1}" role="group" '
-        'aria-label="Which theorem uses which">{2}</svg>'
-    ).format(gutter + 24 + round(7.6 * longest), _ROW * len(ordered), Markup("").join(parts))
+        '<svg viewBox="0 0 {0} {1}" width="{0}" height="{1}" aria-hidden="true">{2}</svg>'
+    ).format(edge + 7, _ROW * len(ordered), Markup("").join(parts))

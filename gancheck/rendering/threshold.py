@@ -27,6 +27,7 @@ _RULE = re.compile(
 )
 _WIDTH: Final = 240.0
 _LOGARITHMIC: Final = 20.0
+_LARGEST: Final = 1e200  # also turns away what is not a number
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,7 +63,7 @@ def strip(q: Quantity, words: str, verdict: Verdict) -> Markup | None:
             Line(line.value * (100.0 if "%" in words else 1.0), line.bad_above) for line in marks
         ]
     low, high = q.interval
-    if not marks or not all(math.isfinite(v) for v in (q.value, low, high)):
+    if not marks or not all(abs(v) < _LARGEST for v in (q.value, low, high)):
         return None
     place = _Scale([low, q.value, high, *(line.value for line in marks)])
     bad = [

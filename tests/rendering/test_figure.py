@@ -66,7 +66,8 @@ def test_every_reference_in_a_figure_is_to_itself() -> None:
     svg = str(inline_svg(busy(), prefix="p-", alt="x"))
     ids = set(re.findall(r'id="([^"]+)"', svg))
     used = set(re.findall(r'href="#([^"]+)"', svg)) | set(re.findall(r"url\(#([^)]+)\)", svg))
-    assert used == ids
+    assert used <= ids
+    assert len(ids - used) <= 2  # the markers of the two clouds
 
 
 def test_palette_colours_are_classes_and_others_stay() -> None:

