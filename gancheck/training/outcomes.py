@@ -9,8 +9,8 @@ from __future__ import annotations
 __all__ = ["Diverged", "Interrupted", "Refused", "TrainingStopped", "WriteFailed"]
 
 
-class TrainingStopped(Exception):
-    """Base of all endings but the good one."""
+class TrainingStopped(RuntimeError):
+    """Base of the endings that are somebody's mistake or misfortune."""
 
 
 class Refused(TrainingStopped):
@@ -25,8 +25,11 @@ class WriteFailed(TrainingStopped):
     """The disk is full, or the directory cannot be written to."""
 
 
-class Interrupted(TrainingStopped):
+class Interrupted(KeyboardInterrupt):
     """Ctrl-C. The directory is usable and `resume_command` continues the run.
+
+    It is still the interruption that the person at the keyboard asked for, so it passes through
+    every `except Exception` on its way out.
 
     Attributes:
         step: of the newest checkpoint.

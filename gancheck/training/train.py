@@ -144,7 +144,7 @@ def train(
     where = resolve_device(before.get("device", device) if device == "auto" else device)
     data = recipe.data()
     state = State.fresh(recipe, seed=chosen["seed"], device=where)
-    configuration = {**chosen, **_fixed(recipe, data, state), "device": str(where)}
+    configuration: dict[str, Any] = {**chosen, **_fixed(recipe, data, state), "device": str(where)}
     configuration["streams"] = seeds = streams(chosen["seed"])
     for key in ("steps", "checkpoint_every", "batch_size"):
         if configuration[key] < 1:
@@ -186,15 +186,22 @@ class _Loop:
 
     def go(self, start: int) -> Path:
         try:
-            with _Patience() as patience:
-                for step in range(start + 1, self._steps + 1):
-                    self._step(step, patience)
-                    if patience.lost:
-                        raise Interrupted(step, self._command)
-        except KeyboardInterrupt as stop:
+            stopped = self._run_from(start)
+        except KeyboardInterrupt:
             # In the middle of a step: what is in memory is no state of the run.
-            raise Interrupted(max(self._run.steps(), default=0), self._command) from stop
+            stopped = max(self._run.steps(), default=0)
+        if stopped is not None:
+            raise Interrupted(stopped, self._command)
         return self._run.checkpoint(self._steps)
+
+    def _run_from(self, start: int) -> int | None:
+        """Make the steps that are left; return the one after which Ctrl-C was heeded, if any."""
+        with _Patience() as patience:
+            for step in range(start + 1, self._steps + 1):
+                self._step(step, patience)
+                if patience.lost:
+                    return step
+        return None
 
     def _step(self, step: int, patience: _Patience) -> None:
         record = self._update(self._players)

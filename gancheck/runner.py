@@ -1,0 +1,331 @@
+"""From a recipe to a run, and from a run's directory back to the game that was trained.
+
+`train_recipe` is the command `gancheck train`, `load_run` reads what it left, and `diagnose_run` is
+the command `gancheck diagnose`. A run is read without running anything of it: its configuration
+names a recipe of the zoo, its tensors are plain numbers.
+"""
+
+from __future__ import annotations
+
+import copy
+import hashlib
+from dataclasses import asdict, dataclass, replace
+from typing import TYPE_CHECKING, Any
+
+import torch
+
+from gancheck.games.zoo import RECIPES, recipe
+from gancheck.training.outcomes import Refused
+from gancheck.training.run_directory import RunDirectory
+from gancheck.training.state import State
+from gancheck.training.train import resolve_device, train
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping, Sequence
+    from pathlib import Path
+
+    from torch import Tensor, nn
+
+    from gancheck.diagnosis import Plan, Report
+    from gancheck.games.data import Sampler
+    from gancheck.games.game import Game
+    from gancheck.games.latents import Latent
+    from gancheck.games.zoo import Adam, Recipe
+    from gancheck.training.train import Callback, Progress
+
+__all__ = ["AdamState", "Run", "diagnose_run", "load_run", "train_recipe"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AdamState:
+    """What one player's optimiser knew after its last step, as flat vectors.
+
+    Attributes:
+        settings: step size, betas and eps.
+        steps: how many each coordinate has made [n].
+        exp_avg: running mean of the gradient [n].
+        exp_avg_sq: running mean of its square [n].
+    """
+
+    settings: Adam
+    steps: Tensor
+    exp_avg: Tensor
+    exp_avg_sq: Tensor
+
+    @property
+    def scale(self) -> Tensor:
+        """Step of each coordinate [n]: lr / (sqrt(exp_avg_sq / (1 - beta2^steps)) + eps).
+
+        Adam moves a coordinate by minus this times its bias-corrected mean gradient. A coordinate
+        that has made no step yet has a second moment of zero, and so the scale lr / eps.
+        """
+        correction = 1.0 - self.settings.betas[1] ** self.steps.double()
+        second = self.exp_avg_sq.double() / correction.clamp_min(torch.finfo(torch.float64).tiny)
+        return (self.settings.lr / (second.sqrt() + self.settings.eps)).to(self.exp_avg_sq.dtype)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Run:
+    """A trained game and where it came from.
+
+    Attributes:
+        directory: of the run.
+        recipe: what was trained, with the loss, seed and steps of this run.
+        generator: as trained, in training mode.
+        discriminator: the same.
+        generator_adam: the generator's optimiser; None before the first step.
+        discriminator_adam: the discriminator's.
+        data: what was imitated.
+        step: of the checkpoint that was read.
+        configuration: run.json's.
+        history: rows of metrics.jsonl up to that step.
+    """
+
+    directory: Path
+    recipe: Recipe
+    generator: nn.Module
+    discriminator: nn.Module
+    generator_adam: AdamState | None
+    discriminator_adam: AdamState | None
+    data: Sampler
+    step: int
+    configuration: Mapping[str, Any]
+    history: Sequence[dict[str, Any]]
+
+    @property
+    def latent(self) -> Latent:
+        """Law of the generator's input."""
+        return self.recipe.latent
+
+    @property
+    def loss(self) -> str:
+        """Name of the losses."""
+        return self.recipe.loss
+
+    def game(self, *, dtype: torch.dtype | None = None) -> Game:
+        """The game as every measure takes it, with the steps its optimisers would make.
+
+        Args:
+            dtype: of the measurement; where it is not the networks' own, they are copied first.
+        """
+        from gancheck.games.game import Game, StepRule
+
+        generator, discriminator = self.generator, self.discriminator
+        if dtype is not None:
+            generator, discriminator = (
+                copy.deepcopy(module).to(dtype) for module in (generator, discriminator)
+            )
+        step = None
+        if self.generator_adam is not None and self.discriminator_adam is not None:
+            step = StepRule(
+                name="adam",
+                scale=torch.cat([self.generator_adam.scale, self.discriminator_adam.scale]).to(
+                    dtype or self.generator_adam.scale.dtype
+                ),
+                alternating=self.recipe.updates == "alternating",
+            )
+        return Game(
+            generator,
+            discriminator,
+            loss=self.loss,
+            latent=self.latent,
+            data=self.data,
+            step=step,
+        )
+
+
+def train_recipe(
+    name: str,
+    out: str | Path,
+    *,
+    seed: int | None = None,
+    steps: int | None = None,
+    loss: str | None = None,
+    device: str = "auto",
+    checkpoint_every: int | None = None,
+    callbacks: Sequence[Callback] = (),
+    progress: Callable[[int, int, dict[str, float]], None] | None = None,
+    resume: bool = False,
+) -> Run:
+    """Train a recipe of the zoo and return its last state.
+
+    Args:
+        name: one of `gancheck.games.zoo.RECIPES`.
+        out: the run directory.
+        seed: see `gancheck.training.train.train`, as for all that follow.
+        steps: updates of each player.
+        loss: name of the losses.
+        device: `auto`, `cpu`, `cuda` or `cuda:INDEX`.
+        checkpoint_every: steps between checkpoints.
+        callbacks: called after each step.
+        progress: a plain callback: (step, steps, losses and other numbers of the step).
+        resume: go on from the newest checkpoint.
+
+    Returns:
+        The run at its last step, on the CPU.
+
+    Raises:
+        ValueError: no such recipe, or an argument out of its range.
+        TrainingStopped: refused, diverged or not written, see `train`.
+        Interrupted: Ctrl-C; the directory is usable.
+    """
+
+    def tell(seen: Progress) -> None:
+        if progress is not None:
+            numbers = {k: v for k, v in asdict(seen.record).items() if v is not None}
+            progress(seen.step, seen.steps, numbers)
+
+    train(
+        recipe(name),
+        out,
+        seed=seed,
+        steps=steps,
+        loss=loss,
+        device=device,
+        checkpoint_every=checkpoint_every,
+        callbacks=(*callbacks, tell),
+        resume=resume,
+    )
+    return load_run(out)
+
+
+def load_run(
+    directory: str | Path,
+    *,
+    step: int | None = None,
+    device: str = "cpu",
+    recipe: Recipe | None = None,
+) -> Run:
+    """Read a run's directory.
+
+    Args:
+        directory: what `train` wrote.
+        step: which checkpoint; the newest by default.
+        device: where the networks are put.
+        recipe: what was trained, for a run whose recipe is not in the zoo.
+
+    Returns:
+        The run at that step.
+
+    Raises:
+        Refused: there is no run, no such checkpoint, or its tensors do not fit the recipe.
+        ValueError: a device that is not there.
+        ModuleNotFoundError: the recipe's data need a package that is not installed.
+    """
+    files = RunDirectory(directory)
+    configuration = files.configuration()
+    chosen = _recipe_of(configuration, files, recipe)
+    saved = files.steps()
+    if not saved:
+        raise Refused(f"{files.path} has no checkpoint yet; resume its training first")
+    step = saved[-1] if step is None else step
+    tensors = files.load(step)
+    state = State.fresh(chosen, seed=chosen.seed, device=resolve_device(device))
+    try:
+        state.restore(tensors, random=False)
+    except ValueError as error:
+        raise Refused(f"{files.checkpoint(step)} does not fit its recipe: {error}") from error
+    of_g, of_d = state.optimizers
+    return Run(
+        directory=files.path,
+        recipe=chosen,
+        generator=state.generator,
+        discriminator=state.discriminator,
+        generator_adam=_adam_state(state.generator, of_g, chosen.generator_adam),
+        discriminator_adam=_adam_state(state.discriminator, of_d, chosen.discriminator_adam),
+        data=chosen.data(),
+        step=step,
+        configuration=configuration,
+        history=[row for row in files.rows() if row["step"] <= step],
+    )
+
+
+def diagnose_run(
+    directory: str | Path,
+    *,
+    plan: Plan | None = None,
+    codes: Sequence[str] | None = None,
+    budget: float | str | None = None,
+    dtype: str = "float64",
+    device: str = "auto",
+    command: str = "",
+    progress: Callable[[str], None] | None = None,
+) -> Report:
+    """Measure the newest checkpoint of a run.
+
+    Args:
+        directory: what `train` wrote.
+        plan: sample sizes and seeds.
+        codes: diagnostics to run; all where not given.
+        budget: seconds, or text like `90s`; no diagnostic begins after it.
+        dtype: `float32` or `float64`, of the measurement.
+        device: where it is made.
+        command: what was typed, for the report.
+        progress: told each diagnostic as it begins.
+
+    Returns:
+        The report, with the run's metrics as its history.
+
+    Raises:
+        Refused: there is no run that can be read.
+        ValueError: an argument out of its range.
+    """
+    from gancheck.audit import diagnose
+
+    run = load_run(directory, device=device)
+    file = RunDirectory(directory).checkpoint(run.step)
+    report = diagnose(
+        run.game(dtype={"float32": torch.float32, "float64": torch.float64}[dtype]),
+        codes=codes,
+        plan=plan,
+        budget=budget,
+        title=f"{run.recipe.name}, step {run.step}",
+        progress=progress,
+        provenance={
+            "command": command,
+            "recipe": run.recipe.name,
+            "step": run.step,
+            "training_seed": run.recipe.seed,
+            "latent": run.latent.law,
+            "files": {f"checkpoints/{file.name}": hashlib.sha256(file.read_bytes()).hexdigest()},
+        },
+    )
+    return replace(report, history=run.history)
+
+
+def _recipe_of(
+    configuration: Mapping[str, Any], files: RunDirectory, given: Recipe | None
+) -> Recipe:
+    """The recipe with what was chosen for this run put in."""
+    try:
+        name = configuration["recipe"]
+        own = {k: configuration[k] for k in ("loss", "seed", "steps", "checkpoint_every")}
+    except KeyError as missing:
+        raise Refused(f"{files.run_json} lacks {missing}") from None
+    if given is None and name not in RECIPES:
+        raise Refused(
+            f"the run in {files.path} was made with the recipe {name!r}, which the zoo does not "
+            "have; hand it to load_run(..., recipe=...)"
+        )
+    return replace(given or RECIPES[name], **own)
+
+
+def _adam_state(module: nn.Module, optimizer: torch.optim.Adam, settings: Adam) -> AdamState | None:
+    """Flat vectors in the order of `named_parameters()`; zeros where a parameter never moved."""
+    if not optimizer.state:
+        return None
+    steps: list[Tensor] = []
+    moments: dict[str, list[Tensor]] = {"exp_avg": [], "exp_avg_sq": []}
+    for parameter in module.parameters():
+        own = optimizer.state.get(parameter, {})
+        made = float(own["step"]) if own else 0.0
+        steps.append(torch.full((parameter.numel(),), made, device=parameter.device))
+        for key, parts in moments.items():
+            moment = own[key] if own else torch.zeros_like(parameter)
+            parts.append(moment.detach().reshape(-1))
+    return AdamState(
+        settings=settings,
+        steps=torch.cat(steps),
+        exp_avg=torch.cat(moments["exp_avg"]),
+        exp_avg_sq=torch.cat(moments["exp_avg_sq"]),
+    )
