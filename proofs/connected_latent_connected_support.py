@@ -263,9 +263,7 @@ def _simpson(lipschitz: float, width: float) -> float:
     radius, cells = width / (2 * lipschitz), 400
     h = 2 * radius / cells
     weights = (1 if k in (0, cells) else 4 if k % 2 else 2 for k in range(cells + 1))
-    total = math.fsum(
-        w * math.exp(-((-radius + k * h) ** 2) / 2) for k, w in enumerate(weights)
-    )
+    total = math.fsum(w * math.exp(-((-radius + k * h) ** 2) / 2) for k, w in enumerate(weights))
     return total * h / 3 / math.sqrt(2 * math.pi)
 
 

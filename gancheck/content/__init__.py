@@ -14,10 +14,11 @@ import sys
 from functools import cache
 from importlib.util import module_from_spec, spec_from_file_location
 from pathlib import Path
-from types import ModuleType
 from typing import TYPE_CHECKING, TypeVar
 
 if TYPE_CHECKING:
+    from types import ModuleType
+
     from gancheck.diagnosis import Diagnostic
     from gancheck.theory.theorem import Theorem
 

@@ -46,7 +46,7 @@ def exact(value: Any) -> Any:
         >>> exact(3)
         3
     """
-    made = sp.sympify(value)
+    made: Any = sp.sympify(value)
     if isinstance(made, sp.MatrixBase):
         made = made.as_immutable()
     if made.has(sp.Float):
@@ -169,8 +169,8 @@ class Domain:
     nonzero: Sequence[Any] = ()
 
     def __post_init__(self) -> None:
-        for name, (low, high) in [*self.open.items(), *self.closed.items()]:
-            low, high = exact(low), exact(high)
+        for name, ends in [*self.open.items(), *self.closed.items()]:
+            low, high = map(exact, ends)
             if not all(end.is_Rational or end.is_infinite for end in (low, high)) or not low < high:
                 raise ValueError(f"the interval of {name} must run from a rational or -oo up to a "
                                  f"larger rational or oo, got ({low}, {high})")  # fmt: skip
@@ -237,7 +237,9 @@ def _spread(low: Any, high: Any) -> list[Any]:
         return [low + k for k in (sp.Integer(1), sp.Rational(1, 3), sp.Integer(4))]
     if low.is_infinite:
         return [high - k for k in (sp.Integer(1), sp.Rational(1, 3), sp.Integer(4))]
-    return [low + (high - low) * w for w in (sp.Rational(1, 2), sp.Rational(1, 9), sp.Rational(6, 7))]
+    return [
+        low + (high - low) * w for w in (sp.Rational(1, 2), sp.Rational(1, 9), sp.Rational(6, 7))
+    ]
 
 
 def describe_point(point: Point) -> str:

@@ -7,14 +7,16 @@ ancestor: proved, then cited, then unknown, then refuted.
 from __future__ import annotations
 
 import time
-from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from gancheck.theory.claims import Point, describe_point
 from gancheck.theory.engines import ENGINES, Context, Decision, Engine, Status, Tier
 from gancheck.theory.justifications import Enclosure
 from gancheck.theory.theorem import Hypothesis, Mutant, Step, Theorem, Witness
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping, Sequence
 
 __all__ = [
     "HypothesisResult",
@@ -169,7 +171,7 @@ def check(
     report = TheoremReport(
         theorem=theorem,
         status=status,
-        tier=max(tiers, key=_TIERS.index) if status in ("proved", "cited") else None,
+        tier=_weakest(tiers) if status in ("proved", "cited") else None,
         seconds=time.perf_counter() - start,
         steps=steps,
         mutants=mutants,
@@ -196,6 +198,10 @@ def _status(own: Sequence[Status], ancestors: Sequence[Status]) -> Status:
     # What stands on a refuted theorem is not thereby refuted: nothing is known of it.
     inherited: list[Status] = ["unknown" if a == "refuted" else a for a in ancestors]
     return max([*own, *inherited], key=_STATUSES.index)
+
+
+def _weakest(tiers: Sequence[Tier]) -> Tier:
+    return max(tiers, key=_TIERS.index)
 
 
 def _step(step: Step, engines: Mapping[str, Engine], probes: Sequence[Point]) -> StepResult:
@@ -310,9 +316,7 @@ def _theorem_json(report: TheoremReport) -> dict[str, Any]:
         "status": report.status,
         "tier": report.tier,
         "seconds": round(report.seconds, 3),
-        "steps": [
-            {"claim": s.claim, "engine": s.engine, "status": s.status} for s in report.steps
-        ],
+        "steps": [{"claim": s.claim, "engine": s.engine, "status": s.status} for s in report.steps],
         "mutants": [
             {"claim": m.claim, "witness": m.witness, "refuted": m.refuted, "engine": m.engine}
             for m in report.mutants

@@ -7,13 +7,17 @@ must be refuted there, and at its own rational witness.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+import math
 from dataclasses import dataclass, field, replace
 from types import SimpleNamespace
-from typing import Any, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 from gancheck.theory.claims import Domain, Point, Relation, exact
-from gancheck.theory.justifications import Justification
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping, Sequence
+
+    from gancheck.theory.justifications import Justification
 
 __all__ = ["Hypothesis", "Mutant", "NumericForm", "Step", "Theorem", "Witness"]
 
@@ -124,9 +128,9 @@ class NumericForm:
     def excess(self, *arguments: Any) -> float:
         """By how much the form is violated, beyond the tolerance; not positive where it holds."""
         left, right = self.left(*arguments), self.right(*arguments)
-        allowed = self.tolerance if isinstance(self.tolerance, float) else self.tolerance(*arguments)
+        allowed = self.tolerance(*arguments) if callable(self.tolerance) else self.tolerance
         apart = {"==": abs(left - right), "<=": left - right, ">=": right - left}[self.relation]
-        return float("inf") if apart != apart else apart - allowed  # noqa: PLR0124 (NaN)
+        return float("inf") if math.isnan(apart) else apart - allowed
 
 
 @dataclass(frozen=True, kw_only=True)

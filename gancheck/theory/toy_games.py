@@ -9,11 +9,13 @@ Source: Mescheder, Geiger & Nowozin (2018), Which training methods for GANs do a
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 import sympy as sp
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
 
 __all__ = [
     "ToyGame",

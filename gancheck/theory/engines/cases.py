@@ -9,7 +9,7 @@ refutes the whole; a piece that is unknown leaves it unknown.
 from __future__ import annotations
 
 from itertools import pairwise
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import sympy as sp
 
@@ -17,7 +17,9 @@ from gancheck.theory.claims import Domain, Relation, exact
 from gancheck.theory.engines.decision import Context, Decision, by_points
 from gancheck.theory.engines.enclosure import certified_sign
 from gancheck.theory.engines.rational_sign import NotRational, sign_on
-from gancheck.theory.justifications import Cases, Vertices
+
+if TYPE_CHECKING:
+    from gancheck.theory.justifications import Cases, Vertices
 
 __all__ = ["decide_cases", "decide_vertices"]
 
@@ -31,8 +33,8 @@ def decide_cases(relation: Relation, domain: Domain, by: Cases, context: Context
     if not all(bool(a < b) for a, b in pairwise(ends)):
         return Decision("unknown", f"the cuts {by.cuts} do not increase inside ({low}, {high})")
     pieces = [(relation, domain.replaced(by.symbol, pair)) for pair in pairwise(ends)]
-    for cut in ends[1:-1]:
-        pieces.append((relation.at({by.symbol: cut}), domain.put({by.symbol: cut})))
+    points = [{by.symbol: cut} for cut in ends[1:-1]]
+    pieces += [(relation.at(point), domain.put(point)) for point in points]
     decisions = [_piece(r, d, by.by, context) for r, d in pieces]
     return _together(relation, domain, decisions, context, f"{len(pieces)} cases")
 

@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
-from gancheck.theory.claims import Domain, Relation
+from typing import TYPE_CHECKING
+
 from gancheck.theory.engines.decision import Context, Decision
-from gancheck.theory.justifications import Cited
+
+if TYPE_CHECKING:
+    from gancheck.theory.claims import Domain, Relation
+    from gancheck.theory.justifications import Cited
 
 __all__ = ["decide_cited"]
 

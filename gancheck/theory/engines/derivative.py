@@ -7,7 +7,7 @@ the interval and the first derivative has a sign.
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import sympy as sp
 
@@ -15,7 +15,9 @@ from gancheck.theory.claims import Domain, Relation, exact
 from gancheck.theory.engines.decision import Context, Decision, by_points
 from gancheck.theory.engines.log_rational import NotLogRational, normal_form
 from gancheck.theory.engines.rational_sign import NotRational, defined_on, sign_on
-from gancheck.theory.justifications import Derivative
+
+if TYPE_CHECKING:
+    from gancheck.theory.justifications import Derivative
 
 __all__ = ["decide"]
 
@@ -34,7 +36,12 @@ def decide(relation: Relation, domain: Domain, by: Derivative, context: Context)
         failure = str(reason)
     if failure:
         return by_points(relation, domain, context, failure)
-    return Decision("proved", f"equal at {by.variable} = {by.at}, then the sign of derivative {by.order}")
+    how = f"equal at {by.variable} = {by.at}, then the sign of derivative {by.order}"
+    irrational = any(
+        n.is_number and n.is_irrational is not False and not n.is_Rational
+        for n in sp.preorder_traversal(sp.diff(relation.difference, by.variable))
+    )
+    return Decision("proved", how, "certified" if irrational else "exact")
 
 
 def _gap(relation: Relation, domain: Domain, by: Derivative) -> str:

@@ -11,12 +11,14 @@ IEEE Transactions on Computers (2017).
 from __future__ import annotations
 
 from functools import reduce
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import sympy as sp
 
-from gancheck.theory.claims import Relation
 from gancheck.theory.engines.intervals import Undefined, backend
+
+if TYPE_CHECKING:
+    from gancheck.theory.claims import Relation
 
 __all__ = ["certified_sign", "decide_ground", "enclose"]
 

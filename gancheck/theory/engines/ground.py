@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
-from gancheck.theory.claims import Domain, Relation
+from typing import TYPE_CHECKING
+
 from gancheck.theory.engines.decision import Context, Decision
 from gancheck.theory.engines.enclosure import decide_ground
-from gancheck.theory.justifications import Enclosure
+
+if TYPE_CHECKING:
+    from gancheck.theory.claims import Domain, Relation
+    from gancheck.theory.justifications import Enclosure
 
 __all__ = ["decide_enclosure"]
 

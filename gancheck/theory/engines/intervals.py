@@ -8,11 +8,13 @@ from __future__ import annotations
 
 import importlib
 import importlib.util
-from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import sympy as sp
+
+if TYPE_CHECKING:
+    from collections.abc import Generator, Sequence
 
 __all__ = ["Undefined", "backend"]
 
@@ -22,7 +24,7 @@ class Undefined(ArithmeticError):
 
 
 @contextmanager
-def backend(arithmetic: str, bits: int) -> Iterator[Any]:
+def backend(arithmetic: str, bits: int) -> Generator[Any]:
     """The chosen arithmetic at `bits` of precision; the library's own precision is put back.
 
     Raises:
@@ -110,7 +112,7 @@ class _Mpmath:
         return +self.iv.pi
 
     def ends(self, x: Any) -> tuple[Any, Any]:
-        low, high = x._mpi_  # noqa: SLF001  (the only exact way to an interval's endpoints)
+        low, high = x._mpi_
         return _from_mpf(low), _from_mpf(high)
 
     def divide(self, x: Any, y: Any) -> Any:
@@ -149,7 +151,11 @@ class _Mpmath:
             total = total - term if n % 2 else total + term
             largest = max(abs(e) for e in self.ends(term))
             if largest < tiny and n > end * end:  # from here on terms alternate and shrink
-                return (total + self._hull(-largest, self._point(largest))) * 2 / self.iv.sqrt(self.pi())
+                return (
+                    (total + self._hull(-largest, self._point(largest)))
+                    * 2
+                    / self.iv.sqrt(self.pi())
+                )
 
     def absolute(self, x: Any) -> Any:
         return abs(x)

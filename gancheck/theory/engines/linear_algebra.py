@@ -8,14 +8,16 @@ Entries with a denominator that is not a number are left unknown.
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import sympy as sp
 from sympy.core.function import AppliedUndef
 
-from gancheck.theory.claims import Domain, Relation
 from gancheck.theory.engines.decision import Context, Decision, by_points
-from gancheck.theory.justifications import LinearAlgebra
+
+if TYPE_CHECKING:
+    from gancheck.theory.claims import Domain, Relation
+    from gancheck.theory.justifications import LinearAlgebra
 
 __all__ = ["decide"]
 
@@ -36,9 +38,7 @@ def decide(relation: Relation, domain: Domain, by: LinearAlgebra, context: Conte
     return Decision("proved", f"{checked} entries of left - right reduce to 0")
 
 
-def _entry(
-    entry: Relation, whole: Relation, domain: Domain, context: Context
-) -> Decision | None:
+def _entry(entry: Relation, whole: Relation, domain: Domain, context: Context) -> Decision | None:
     difference, plain = _without_functions(entry.difference)
     reduced, roots = _reduce(difference)
     if reduced is None:

@@ -11,11 +11,10 @@ Hermite-Lindemann with unique factorisation.
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import sympy as sp
 
-from gancheck.theory.claims import Domain, Relation
 from gancheck.theory.engines.decision import Context, Decision, by_points
 from gancheck.theory.engines.rational_sign import (
     NotRational,
@@ -24,7 +23,10 @@ from gancheck.theory.engines.rational_sign import (
     numerator_denominator,
     sign_on,
 )
-from gancheck.theory.justifications import LogRational
+
+if TYPE_CHECKING:
+    from gancheck.theory.claims import Domain, Relation
+    from gancheck.theory.justifications import LogRational
 
 __all__ = ["NotLogRational", "decide", "describe_normal_form", "normal_form"]
 
@@ -50,6 +52,7 @@ def normal_form(expr: Any, domain: Domain) -> dict[Any, Any]:
         NotLogRational: another function occurs, or an argument is not proved positive.
 
     Example:
+        >>> from gancheck.theory.claims import Domain
         >>> x = sp.Symbol("x")
         >>> normal_form(sp.log(4 * x**2) - 2 * sp.log(x), Domain({x: (0, sp.oo)}))
         {2: 2}
@@ -115,7 +118,7 @@ def _split(argument: Any) -> list[tuple[Any, int]]:
 
 
 def _primes(constant: Any, side: int) -> list[tuple[Any, int]]:
-    factors = sp.factorrat(abs(sp.Rational(constant)))
+    factors: Any = sp.factorrat(abs(sp.Rational(constant)))
     return [(sp.Integer(prime), side * int(power)) for prime, power in factors.items()]
 
 
@@ -150,4 +153,3 @@ def decide(relation: Relation, domain: Domain, by: LogRational, context: Context
     if form:
         return Decision("refuted", f"left - right leaves {describe_normal_form(form)}")
     return Decision("proved", f"the coefficients of {len(keys)} independent terms all cancel")
-

@@ -11,14 +11,16 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from functools import lru_cache
-from typing import Any, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 import sympy as sp
 
 from gancheck.theory.claims import Domain, Relation
 from gancheck.theory.engines.decision import Context, Decision, by_points
 from gancheck.theory.engines.enclosure import certified_sign
-from gancheck.theory.justifications import RationalSign
+
+if TYPE_CHECKING:
+    from gancheck.theory.justifications import RationalSign
 
 __all__ = [
     "NotRational",
@@ -46,6 +48,7 @@ class Sign:
         high: the greatest.
         defined: whether the denominator was shown not to vanish.
         nonzero: whether the value was shown not to vanish, though its sign may not be known.
+        certified: whether an irrational constant's sign was taken from an enclosure.
         evidence: how it was found.
     """
 
@@ -54,6 +57,7 @@ class Sign:
     defined: bool
     nonzero: bool
     evidence: str
+    certified: bool = False
 
     @property
     def positive(self) -> bool:
@@ -115,7 +119,7 @@ def sign_on(expr: Any, domain: Domain) -> Sign:
     """
     if domain.closed:
         raise NotRational("the sign engine takes open intervals only")
-    sign, rest = _strip_positive(expr)
+    sign, rest, certified = _strip_positive(expr)
     missing = rest.free_symbols - domain.symbols
     if missing:
         raise NotRational(f"no interval for {sorted(map(str, missing))}")
@@ -129,12 +133,14 @@ def sign_on(expr: Any, domain: Domain) -> Sign:
         low, high = _times(low, high, *_power_range(found, power, nonzero=nonzero))
         nowhere = nowhere and nonzero
     evidence = "; ".join(notes) or f"constant {expr}"
-    return Sign(low, high, defined_on(expr, domain), nonzero=nowhere, evidence=evidence)
+    return Sign(
+        low, high, defined_on(expr, domain), nonzero=nowhere, evidence=evidence, certified=certified
+    )
 
 
-def _strip_positive(expr: Any) -> tuple[int, Any]:
+def _strip_positive(expr: Any) -> tuple[int, Any, bool]:
     """Take constants (by their certified sign) and exponentials out of a product."""
-    sign, kept = 1, list[Any]()
+    sign, kept, certified = 1, list[Any](), False
     for factor in sp.Mul.make_args(sp.factor_terms(expr)):
         if isinstance(factor, sp.exp) and _is_real_rational(factor.args[0]):
             continue
@@ -144,8 +150,8 @@ def _strip_positive(expr: Any) -> tuple[int, Any]:
         seen = certified_sign(factor)
         if seen is None:
             raise NotRational(f"the sign of {factor} is not known")
-        sign *= seen
-    return sign, sp.Mul(*kept)
+        sign, certified = sign * seen, True
+    return sign, sp.Mul(*kept), certified
 
 
 def _is_real_rational(expr: Any) -> bool:
@@ -158,7 +164,8 @@ def defined_on(expr: Any, domain: Domain) -> bool:
     Raises:
         NotRational: a denominator is no rational function over the rationals.
     """
-    for node in sp.preorder_traversal(expr):
+    nodes: Any = sp.preorder_traversal(expr)
+    for node in nodes:
         if not (node.is_Pow and node.exp.is_negative):
             continue
         if isinstance(node.base, sp.exp) or not node.base.free_symbols:
@@ -236,7 +243,9 @@ def _orthant(expr: Any, used: list[Any], domain: Domain) -> FactorSign:
         low, high = domain.interval(symbol)
         if low.is_infinite and high.is_infinite:
             pieces = (symbol, sp.Integer(0), -symbol)
-            signs = {_orthant_piece(expr.subs(symbol, p), used, symbol, domain) for p in pieces}
+            signs: set[FactorSign] = {
+                _orthant_piece(expr.subs(symbol, p), used, symbol, domain) for p in pieces
+            }
             return signs.pop() if len(signs) == 1 else "?"
     return _positive_coefficients(_moebius(expr, used, domain))
 
@@ -302,8 +311,11 @@ def _identity(relation: Relation, domain: Domain, context: Context) -> Decision:
 
 def _inequality(relation: Relation, domain: Domain, context: Context) -> Decision:
     sign = sign_on(relation.difference, domain)
-    if not (sign.defined and defined_on(relation.left, domain) and defined_on(relation.right, domain)):
+    if not (
+        sign.defined and defined_on(relation.left, domain) and defined_on(relation.right, domain)
+    ):
         return by_points(relation, domain, context, "a denominator may vanish on the domain")
+    tier = "certified" if sign.certified else "exact"
     proved = {
         "<": sign.high == -1,
         "<=": sign.high <= 0,
@@ -312,7 +324,7 @@ def _inequality(relation: Relation, domain: Domain, context: Context) -> Decisio
         "!=": sign.nonzero,
     }[relation.op]
     if proved:
-        return Decision("proved", f"sign of left - right by factors: {sign.evidence}")
+        return Decision("proved", f"sign of left - right by factors: {sign.evidence}", tier)
     certain_failure = {
         "<": sign.low >= 0,
         "<=": sign.low == 1,
@@ -321,5 +333,5 @@ def _inequality(relation: Relation, domain: Domain, context: Context) -> Decisio
         "!=": sign.low == sign.high == 0,
     }[relation.op]
     if certain_failure:
-        return Decision("refuted", f"sign of left - right by factors: {sign.evidence}")
+        return Decision("refuted", f"sign of left - right by factors: {sign.evidence}", tier)
     return by_points(relation, domain, context, f"sign not settled: {sign.evidence}")

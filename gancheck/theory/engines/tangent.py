@@ -7,8 +7,7 @@ touches only at x = 1, so a strict inequality follows where some argument is nev
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import sympy as sp
 
@@ -21,7 +20,11 @@ from gancheck.theory.engines.log_rational import (
     normal_form,
 )
 from gancheck.theory.engines.rational_sign import NotRational, defined_on, sign_on
-from gancheck.theory.justifications import Tangent
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from gancheck.theory.justifications import Tangent
 
 __all__ = ["decide"]
 
