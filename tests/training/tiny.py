@@ -1,0 +1,36 @@
+"""A game small enough that hundreds of steps cost a second, shared by the training tests."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from functools import partial
+from typing import TYPE_CHECKING, Any
+
+from gancheck.games import data, latents
+from gancheck.games.networks import mlp
+from gancheck.games.zoo import Recipe
+
+if TYPE_CHECKING:
+    import torch
+    from torch import nn
+
+
+def build(sizes: tuple[int, ...], generator: torch.Generator) -> nn.Module:
+    return mlp(sizes, generator=generator)
+
+
+TINY = Recipe(
+    name="tiny",
+    description="for tests",
+    data=data.ring8,
+    latent=latents.normal(2),
+    generator=partial(build, (2, 8, 2)),
+    discriminator=partial(build, (2, 8, 1)),
+    steps=40,
+    batch_size=16,
+    checkpoint_every=15,
+)
+
+
+def tiny(**changes: Any) -> Recipe:
+    return replace(TINY, **changes)
