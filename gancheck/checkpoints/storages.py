@@ -112,6 +112,11 @@ class LegacyStorages:
             )
             return items[1]
         claim = _claim(identifier)
+        if len(claim.rest) != 1:
+            raise Refused(
+                "malformed storage: not the fields that the legacy container has",
+                subject=f"storage {claim.key}",
+            )
         if claim.count * claim.itemsize > self._available:
             raise Refused(
                 f"storage {plain(claim.key)} claims {claim.count * claim.itemsize} bytes in a file of {self._available}",
@@ -122,7 +127,7 @@ class LegacyStorages:
         else:
             storage = Storage(claim.key, claim.dtype, claim.itemsize, claim.count)
             self.found[claim.key] = storage
-        window = claim.rest[0] if claim.rest else None
+        window = claim.rest[0]
         return storage if window is None else self._window(storage, window)
 
     def _window(self, whole: Storage, window: Value) -> Storage:
