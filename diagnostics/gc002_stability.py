@@ -76,18 +76,24 @@ def judge(found: LocalStability) -> Finding:
 
 
 def _point(found: LocalStability) -> str:
-    norm = found.quantities["field_norm"]
+    q = found.quantities
+    forces = {"G": q["field_norm_generator"], "D": q["field_norm_discriminator"]}
+    shown = " and ".join(
+        f"{player} {norm.value:.2g} ± {norm.sampling_error or 0.0:.1g}"
+        for player, norm in forces.items()
+    )
     if found.equilibrium is False:
+        pushed = " and ".join(p for p, norm in forces.items() if norm.interval[0] > 0.0)
         return (
-            f"The point is not an equilibrium: the squared norm of the expected field is "
-            f"{norm.value:.3g}, at least {norm.interval[0]:.3g} (one-sided 99 %), so what follows "
-            "is local contraction of the flow, not stability of a solution."
+            f"The point is not an equilibrium: {pushed} certainly still feels a force (squared norm "
+            f"of the expected gradient: {shown}), so what follows is local contraction of the flow, "
+            "not stability of a solution."
         )
     if found.equilibrium:
         return "The point is an equilibrium: the field is zero."
     return (
-        f"The point cannot be told from an equilibrium: the squared norm of the expected field is "
-        f"{norm.value:.3g} ± {norm.sampling_error or 0.0:.2g}."
+        "The point cannot be told from an equilibrium (squared norm of the expected gradient: "
+        f"{shown})."
     )
 
 

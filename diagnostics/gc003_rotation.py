@@ -140,7 +140,7 @@ diagnostic = Diagnostic(
         estimator=(
             "Rademacher probes w give the sums of |Aw|² and |Sw|² together; the share is the root "
             "of |Aw|²/(|Aw|² + |Sw|²) over all probes, its error by the jackknife. The imaginary "
-            "part comes from an Arnoldi search for 20 eigenvalues, started where A is largest."
+            "part comes from an Arnoldi search for 12 eigenvalues, started where A is largest."
         ),
         cost="two products a probe; some hundreds for the imaginary part",
         limits=(

@@ -8,6 +8,7 @@ what was measured is kept.
 
 from __future__ import annotations
 
+import hashlib
 import platform
 import re
 import time
@@ -19,15 +20,18 @@ import numpy as np
 import torch
 
 from gancheck import content
+from gancheck.checkpoints import load_pair, load_real, read_manifest
 from gancheck.diagnosis import Finding, Gallery, NotApplicable, Plan, Report, Verdict
+from gancheck.games.game import Game
 from gancheck.operators import OperatorError
 from gancheck.operators.eigenpairs import NotConverged
+from gancheck.training.train import resolve_device
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
+    from pathlib import Path
 
     from gancheck.diagnosis import Diagnostic
-    from gancheck.games.game import Game
 
 __all__ = ["diagnose", "gallery", "game_from_files", "parse_budget"]
 
@@ -189,23 +193,35 @@ def game_from_files(
         Refused: a file that is unsafe or cannot be read.
         ValueError: a manifest that does not fit the files, or no data.
     """
-    plan = read_manifest(manifest)
-    pair = load_pair(plan, generator, discriminator)
-    source = data or (manifest.parent / plan.data.sample if plan.data.sample else None)
+    told = read_manifest(manifest)
+    source = data or (None if told.data.sample is None else told.resolve(told.data.sample))
     if source is None:
-        raise ValueError("no real samples: give --data FILE.npz, or `sample` in the manifest's [data]")
-    real, labels = load_real(source, range=pair.range, shape=pair.shape)
-    kind = getattr(torch, dtype)
+        raise ValueError(
+            "no real samples: give --data FILE.npz, or `sample` in the manifest's [data]"
+        )
+    pair = load_pair(told, generator, discriminator)
+    real = load_real(source, range=pair.range, shape=pair.shape)
+    kind: torch.dtype = getattr(torch, dtype)
     where = resolve_device(device)
     game = Game(
         pair.generator.to(device=where, dtype=kind),
         pair.discriminator.to(device=where, dtype=kind),
         loss=pair.objective,
-        latent=pair.latent,
-        data=real,
-        labels=labels,
+        latent=pair.noise(),
+        data=real.data,
+        labels=real.labels,
     )
-    return game, {**pair.provenance, "notes": pair.notes, "data": source.name}
+    files = {player: source.to_dict() for player, source in pair.provenance.items()}
+    return game, {
+        "files": files,
+        "data": {"path": str(source), "samples": len(real.data), "sha256": _sha256(source)},
+        "notes": [*pair.notes, *real.notes],
+    }
+
+
+def _sha256(path: Path) -> str:
+    with path.open("rb") as stream:
+        return hashlib.file_digest(stream, "sha256").hexdigest()
 
 
 def _run(diagnostic: Diagnostic, game: Game, plan: Plan) -> Finding:

@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Generator
 
     from gancheck.diagnosis import Report
+    from gancheck.training.train import Progress
 
 __all__ = ["app", "main"]
 
@@ -49,6 +50,7 @@ class Precision(StrEnum):
     float64 = "float64"
 
 
+_REFUSED = 3
 _SEVERE = {
     FailOn.failing: ("failing",),
     FailOn.warning: ("failing", "warning"),
@@ -143,7 +145,7 @@ def train(
                 seed=seed,
                 device=device,
                 resume=resume,
-                progress=advance,
+                callbacks=[advance],
             )
         typer.echo(f"trained: {out}\nnext:    gancheck diagnose {shlex.quote(str(out))}")
 
@@ -229,9 +231,9 @@ def init(
 
         if out.exists():
             raise ValueError(f"{out} exists; name another with --out, or remove it")
-        text = write_manifest(files)
+        text = write_manifest(files, folder=out.parent)
         write_whole(out, text)
-        todo = text.count("TODO")
+        todo = sum("TODO" in line for line in text.splitlines())
         typer.echo(f"wrote {out}" + (f"; {todo} lines are marked TODO" if todo else ""))
 
 
@@ -292,7 +294,7 @@ def explain(
     with _answering():
         from gancheck import content
 
-        typer.echo(content.explain(code).strip())
+        typer.echo(_explanation(code, content.diagnostics(), content.theorems()))
 
 
 def main() -> None:
@@ -305,19 +307,34 @@ def _answering(resume: str = "") -> Generator[None]:
     """Turn each known way of going wrong into its exit code and one sentence."""
     try:
         yield
-    except KeyboardInterrupt as stop:
-        _fail(str(stop) or "interrupted" + (f"; go on with: {resume}" if resume else ""), 130)
-    except (ValueError, KeyError, OSError, RuntimeError) as error:
-        from gancheck.checkpoints.refusal import Refused
-
-        text = error.args[0] if isinstance(error, KeyError) and error.args else str(error)
-        _fail(str(text), 3 if isinstance(error, Refused) else 2)
+    except KeyboardInterrupt:
+        _fail("interrupted" + (f"; go on with: {resume}" if resume else ""), 130)
     except Exception as error:
-        from gancheck.checkpoints.refusal import Refused
-
-        if not isinstance(error, Refused):
+        code = _exit_code(error)
+        if code is None:
             raise
-        _fail(f"refused: {error}", 3)
+        text = error.args[0] if isinstance(error, KeyError) and error.args else error
+        _fail(f"refused: {text}" if code == _REFUSED else str(text), code)
+
+
+def _exit_code(error: Exception) -> int | None:
+    """The exit code of an ending that a user may cause; None for a fault of the program."""
+    from gancheck.checkpoints.refusal import Refused
+
+    if isinstance(error, Refused):
+        return _REFUSED
+    if isinstance(error, typer.Exit):
+        return None
+    if "gancheck.training.outcomes" in sys.modules:
+        from gancheck.training import outcomes
+
+        if isinstance(error, outcomes.Interrupted):
+            return 130
+        if isinstance(error, (outcomes.Diverged, outcomes.WriteFailed)):
+            return 4
+        if isinstance(error, outcomes.Refused):
+            return 2
+    return 2 if isinstance(error, (ValueError, KeyError, OSError, ModuleNotFoundError)) else None
 
 
 def _fail(sentence: str, code: int) -> None:
@@ -329,6 +346,14 @@ def _known(name: str, shelf: dict[str, Any], what: str) -> Any:
     if name not in shelf:
         raise ValueError(f"unknown {what} {name!r}; there are {', '.join(sorted(shelf))}")
     return shelf[name]
+
+
+def _explanation(name: str, diagnostics: dict[str, Any], theorems: dict[str, Any]) -> str:
+    if name in diagnostics:
+        return (sys.modules[diagnostics[name].judge.__module__].__doc__ or "").strip()
+    theorem = _known(name, theorems, "diagnostic or theorem")
+    needs = "\n".join(f"  - {h.text}" for h in theorem.hypotheses)
+    return f"{theorem.title}\n\n{theorem.statement}\n\nHypotheses\n{needs}\n\nSource: {theorem.source}"
 
 
 def _codes(only: str | None) -> list[str] | None:
@@ -344,35 +369,33 @@ def _progress(line: str) -> None:
 
 
 @contextlib.contextmanager
-def _bar(title: str) -> Generator[Callable[[int, int, dict[str, float]], None]]:
+def _bar(title: str) -> Generator[Callable[[Progress], None]]:
     """A progress bar with rate and time left on a terminal, a line a tenth elsewhere."""
     from rich.console import Console
-    from rich.progress import MofNCompleteColumn, Progress, TimeRemainingColumn
+    from rich.progress import MofNCompleteColumn, TimeRemainingColumn
+    from rich.progress import Progress as Bars
 
     console = Console(stderr=True)
     if not console.is_terminal:
         shown = -1
 
-        def line(step: int, steps: int, metrics: dict[str, float]) -> None:
+        def line(now: Progress) -> None:
             nonlocal shown
-            tenth = 10 * step // max(steps, 1)
+            tenth = 10 * now.step // now.steps
             if tenth > shown:
                 shown = tenth
-                losses = ", ".join(
-                    f"{k} {metrics[k]:.3f}" for k in ("loss_g", "loss_d") if k in metrics
-                )
-                _progress(f"{title}: step {step} of {steps} {losses}".rstrip())
+                _progress(f"{title}: step {now.step} of {now.steps}")
 
         yield line
         return
-    with Progress(
-        *Progress.get_default_columns()[:2],
+    with Bars(
+        *Bars.get_default_columns()[:2],
         MofNCompleteColumn(),
         TimeRemainingColumn(),
         console=console,
     ) as bars:
         task = bars.add_task(title)
-        yield lambda step, steps, _: bars.update(task, completed=step, total=steps)
+        yield lambda now: bars.update(task, completed=now.step, total=now.steps)
 
 
 def _finish(report: Report, out: Path, *, as_json: bool, fail_on: FailOn) -> None:

@@ -26,6 +26,7 @@ if TYPE_CHECKING:
 __all__ = ["Rotation", "rotation"]
 
 _DENSE = 32  # below this the Frobenius norms are computed, not estimated
+_IMAGINARY = 12
 _SPREAD_PROBES = 16  # probes on each further batch: enough for the spread, not for the value
 
 
@@ -150,7 +151,8 @@ def _largest_imaginary(
     """Largest |Im l| found, its residual, products spent; zero found is a bound, not an answer.
 
     The search starts from the direction in which A is largest, which has weight in both players,
-    and asks for 20 eigenvalues: with few, a Krylov search stops on real ones.
+    and asks for a dozen eigenvalues: with few, a Krylov search stops on real ones. The residual
+    tells how well the one returned was resolved.
     """
     direction = np.real(direction)
     noise = 1e-3 * float(np.abs(direction).max())
@@ -158,7 +160,13 @@ def _largest_imaginary(
     start = direction + noise * rng.standard_normal(len(direction))
     try:
         pairs = general(
-            jacobian, "LI", k=20, seed=seed, start=start.astype(direction.dtype), tol=1e-3
+            jacobian,
+            "LI",
+            k=_IMAGINARY,
+            seed=seed,
+            start=start.astype(direction.dtype),
+            tol=1e-2,
+            restarts=10,
         )
     except NotConverged:
         return 0.0, 0.0, jacobian.products

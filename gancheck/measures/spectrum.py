@@ -139,7 +139,7 @@ def _on_batches(
             operator,
             each=each if s == 0 else 1,
             seed=plan.seed + s,
-            tol=1e-6 if s == 0 else 1e-3,
+            tol=1e-5 if s == 0 else 1e-3,
         )
         first = first or pairs
         extremes.append([pairs.values[0], pairs.values[-1]])

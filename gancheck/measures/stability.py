@@ -50,7 +50,7 @@ class LocalStability(Measurement):
     """The equilibrium question and the contraction question, answered apart.
 
     Attributes:
-        equilibrium: False where the expected field is certainly not zero (one-sided 99 %), True
+        equilibrium: False where a player's expected gradient is certainly not zero (99 %), True
             where it is zero exactly (analytic games), None where it cannot be told from zero.
         verdict: whether the linearised flow contracts.
         eigenvalues: extreme eigenvalues found on the first batch, complex.
@@ -72,7 +72,8 @@ def field_norm(game: Game, *, minibatch: int, count: int, seed: int = 0) -> dict
     """Unbiased squared norm of the expected field, whole and by player, from disjoint minibatches.
 
     Finite data is dealt without replacement, so `count` is lowered to what it holds; latents are
-    always fresh. The interval's lower end is the one-sided 99 % limit by the jackknife.
+    always fresh. The interval's lower end is a one-sided limit by the jackknife: 99 % for the whole
+    field, 99.5 % for each player's part, so that both together err in 1 %.
 
     Args:
         game: any game; for an analytic one the field is exact.
@@ -99,7 +100,8 @@ def field_norm(game: Game, *, minibatch: int, count: int, seed: int = 0) -> dict
     out = {}
     for name, part in zip(names, (vs, vs[:, :split], vs[:, split:]), strict=True):
         value, error = _u_statistic(part)
-        limit = float(stats.t.ppf(0.99, df=len(vs) - 1)) * error
+        level = 0.99 if name == "field_norm" else 0.995
+        limit = float(stats.t.ppf(level, df=len(vs) - 1)) * error
         out[name] = Quantity(
             value=value, sampling_error=error, low=value - limit, high=value + 2.0 * error
         )
@@ -127,9 +129,9 @@ def local_stability(game: Game, plan: Plan | None = None) -> LocalStability:
     quantities = field_norm(game, minibatch=plan.gradient_batch, count=64, seed=plan.seed)
     seeds = [plan.seed + s for s in range(1 if game.analytic else plan.batches)]
     jacobian = GameJacobian(game, game.sample(plan.batch_size, seed=seeds[0]))
-    left = general(jacobian, "SR", k=6, seed=plan.seed)
-    right = general(jacobian, "LM", k=6, seed=plan.seed, tol=1e-3)
-    symmetric = ends(jacobian.symmetric, each=1, seed=plan.seed)
+    left = general(jacobian, "SR", k=3, seed=plan.seed, tol=1e-4)
+    right = general(jacobian, "LM", k=6, seed=plan.seed, tol=1e-2)
+    symmetric = ends(jacobian.symmetric, each=1, seed=plan.seed, tol=1e-4)
     kappa = condition(jacobian, complex(left.values[0]), left.vectors[:, 0], seed=plan.seed)
     others = [_leftmost(game, plan.batch_size, seed) for seed in seeds[1:]]
     spread = np.array([[complex(left.values[0]).real, symmetric.values[0]], *others])
@@ -174,7 +176,7 @@ def local_stability(game: Game, plan: Plan | None = None) -> LocalStability:
             "dtype": str(game.dtype),
             "seconds": time.perf_counter() - start,
         },
-        equilibrium=_is_equilibrium(quantities["field_norm"], radius, exact=game.analytic),
+        equilibrium=_is_equilibrium(quantities, radius, exact=game.analytic),
         verdict=_outcome(quantities, radius),
         eigenvalues=values,
         in_generator=(np.abs(vectors[: jacobian.split]) ** 2).sum(0)
@@ -217,7 +219,7 @@ def _dealt(game: Game, minibatch: int, count: int, seed: int) -> list[Batch]:
 def _leftmost(game: Game, batch_size: int, seed: int) -> list[float]:
     """Leftmost real part of J and of S on another batch."""
     jacobian = GameJacobian(game, game.sample(batch_size, seed=seed))
-    left = general(jacobian, "SR", k=3, seed=seed, tol=1e-3)
+    left = general(jacobian, "SR", k=1, seed=seed, tol=1e-3)
     low = ends(jacobian.symmetric, each=1, seed=seed, tol=1e-3)
     return [float(left.values[0].real), float(low.values[0])]
 
@@ -236,10 +238,14 @@ def _fresh(game: Game, plan: Plan, x: np.ndarray, s: np.ndarray) -> np.ndarray:
     return np.array(out)
 
 
-def _is_equilibrium(norm: Quantity, radius: float, *, exact: bool) -> bool | None:
+def _is_equilibrium(
+    quantities: dict[str, Quantity], radius: float, *, exact: bool
+) -> bool | None:
+    """Each player is asked for itself: one player's noise must not hide the other's force."""
     if exact:
-        return norm.value <= (NOISE_FLOOR * max(radius, 1.0)) ** 2
-    return False if norm.interval[0] > 0.0 else None
+        return quantities["field_norm"].value <= (NOISE_FLOOR * max(radius, 1.0)) ** 2
+    parts = ("field_norm_generator", "field_norm_discriminator")
+    return False if any(quantities[p].interval[0] > 0.0 for p in parts) else None
 
 
 def _outcome(quantities: dict[str, Quantity], radius: float) -> Outcome:
@@ -283,7 +289,7 @@ def _largest_step(
             device=jacobian.device,
         )
         values = np.concatenate(
-            [general(scaled, which, k=6, seed=seed, tol=1e-3).values for which in ("SR", "LM")]
+            [general(scaled, which, k=6, seed=seed, tol=1e-2).values for which in ("SR", "LM")]
         )
         unit = "steps in use"
     real, radius = np.real(values), float(np.abs(values).max())

@@ -35,7 +35,7 @@ def print_theorems(reports: Sequence[Any], confirmations: Sequence[dict[str, Any
     confirmed = {c["id"]: c["text"] for c in confirmations}
     table = Table(box=None)
     for name in ("theorem", "status", "tier", "steps", "mutants refuted", "seconds"):
-        table.add_column(name)
+        table.add_column(name, overflow="fold", no_wrap=name == "theorem")
     if confirmed:
         table.add_column("confirmed")
     for r in reports:
