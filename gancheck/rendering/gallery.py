@@ -169,9 +169,7 @@ def _points(generated: np.ndarray, real: np.ndarray, note: str) -> GalleryView:
             "one over the other",
             "muted",
             "Generated points over real ones",
-            Markup('<g opacity="0.35">{}</g><g opacity="0.6">{}</g>').format(
-                real_path, generated_path
-            ),
+            Markup('<use href="#cloud-real" opacity="0.35"/><use href="#cloud-g" opacity="0.6"/>'),
         ),
     ]
     strip = Markup('<div class="clouds">{}</div>').format(Markup("").join(panels))
@@ -187,7 +185,7 @@ def _cloud(points: np.ndarray, centre: np.ndarray, half: float, colour: str) -> 
         f"M{middle * (1 + a):.1f} {middle * (1 + b):.1f}h0" for a, b in zip(x, y, strict=True)
     )
     return Markup(
-        '<path d="{}" class="s-{}" fill="none" stroke-width="3" stroke-linecap="round"/>'
+        '<path id="cloud-{1}" d="{0}" class="s-{1}" fill="none" stroke-width="3" stroke-linecap="round"/>'
     ).format(path, colour)
 
 

@@ -111,7 +111,7 @@ def _style(q: Quantity) -> _Style:
     spread = q.sampling_error if _usable(q.sampling_error) else None
     if given and _usable(high - low):
         sides = [side for side in (q.value - low, high - q.value) if _usable(side)]
-        spread = min(sides, default=high - low) / 2
+        spread = min(sides) / 2 if len(sides) == 2 else max(sides, default=high - low)
     if spread is None:
         spread = q.error if _usable(q.error) else 0.0
     spread *= scale
@@ -183,7 +183,7 @@ def describe(q: Quantity) -> NumberText:
 
 def _beside(style: _Style, error: float, alone: str) -> str:
     """An error in the style of its value, unless that would round it away."""
-    if not math.isfinite(error):
+    if not math.isfinite(error) or error == 0:
         return alone
     text = style.digits(error)
     lost = error > 0 and not any(c in "123456789" for c in text)

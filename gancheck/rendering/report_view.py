@@ -145,7 +145,8 @@ def line(report: Report) -> list[str]:
     seconds = known.get("seconds")
     if isinstance(seconds, int | float):
         out.append(duration(float(seconds)))
-    out += [str(known[key]) for key in ("device", "dtype") if known.get(key)]
+    device = [str(known[key]) for key in ("device", "dtype") if known.get(key)]
+    out += [name.removeprefix("torch.") for name in device]
     return [item for item in out if item]
 
 

@@ -19,6 +19,7 @@ __all__ = ["clean", "first_sentence", "identifier", "powers", "prose"]
 _TERMINAL = re.compile(r"\x1b(?:\[[0-?]*[ -/]*[@-~]|\][^\x07\x1b]*(?:\x07|\x1b\\)?|[@-Z\\-_])")
 _KEPT = frozenset("\n\t")
 _FORBIDDEN = frozenset({"Cc", "Cf", "Cs", "Co", "Cn", "Zl", "Zp"})
+_OPTION = re.compile(r"(?<![\w-])(--[a-z][a-z-]{1,24})(?![\w-])")
 _NO_BREAK = "\u00a0"
 _RAISED = "⁻⁰¹²³⁴⁵⁶⁷⁸⁹"
 _SUPERSCRIPT = str.maketrans("-0123456789", _RAISED)
@@ -95,7 +96,8 @@ def prose(text: str) -> Markup:
         if number % 2:
             out.append(f"<code>{escape(part)}</code>")
             continue
-        out.append(re.sub(r"\*\*([^*]+)\*\*", r"<b>\1</b>", str(powers(_set_well(part)))))
+        marked = _OPTION.sub(r'<code class="option">\1</code>', str(powers(_set_well(part))))
+        out.append(re.sub(r"\*\*([^*]+)\*\*", r"<b>\1</b>", marked))
     return Markup("".join(out))
 
 
