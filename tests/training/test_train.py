@@ -7,9 +7,6 @@ import json
 import math
 import os
 import signal
-import subprocess
-import sys
-import time
 from pathlib import Path
 
 import pytest
@@ -22,17 +19,8 @@ from gancheck.training.outcomes import Diverged, Interrupted, Refused, WriteFail
 from gancheck.training.run_directory import RunDirectory
 from gancheck.training.state import State, streams
 from gancheck.training.tensor_file import read_tensors
-from gancheck.training.train import Progress, resolve_device, train
-from tests.training.tiny import build, tiny
-
-
-def everything(directory: Path) -> dict[str, bytes]:
-    files = (p for p in directory.rglob("*") if p.is_file())
-    return {str(p.relative_to(directory)): p.read_bytes() for p in files}
-
-
-def on_cpu(recipe, out: Path, **options) -> Path:
-    return train(recipe, out, device="cpu", **options)
+from gancheck.training.train import Progress, resolve_device
+from tests.training.tiny import build, everything, on_cpu, tiny
 
 
 def test_a_run_leaves_its_configuration_its_metrics_and_its_checkpoints(tmp_path: Path) -> None:
@@ -105,82 +93,6 @@ def test_finite_data_resume_bit_for_bit_too(tmp_path: Path) -> None:
     on_cpu(recipe, tmp_path / "cut", steps=15)
     on_cpu(recipe, tmp_path / "cut", steps=40, resume=True)
     assert everything(tmp_path / "cut") == everything(tmp_path / "whole")
-
-
-CHILD = """
-import signal, sys, time
-signal.signal(signal.SIGINT, signal.default_int_handler)
-from gancheck.training.outcomes import Interrupted
-from gancheck.training.train import train
-from tests.training.tiny import tiny
-
-def slow(seen):
-    time.sleep(0.01)
-    print(seen.step, flush=True)
-
-try:
-    train(tiny(steps=120), sys.argv[1], device="cpu", callbacks=[slow])
-except Interrupted as stop:
-    print("Interrupted:", stop, flush=True)
-    sys.exit(130)
-"""
-
-
-@pytest.fixture(scope="module")
-def whole(tmp_path_factory: pytest.TempPathFactory) -> dict[str, bytes]:
-    """What CHILD's run leaves when nothing happens to it."""
-    out = tmp_path_factory.mktemp("whole") / "run"
-    on_cpu(tiny(steps=120), out)
-    return everything(out)
-
-
-def started(out: Path, until: int) -> subprocess.Popen[str]:
-    """A training in another process that has made `until` steps."""
-    root = Path(__file__).parents[2]
-    child = subprocess.Popen(
-        [sys.executable, "-c", CHILD, str(out)],
-        cwd=root,
-        env={**os.environ, "PYTHONPATH": str(root)},
-        stdout=subprocess.PIPE,
-        text=True,
-    )
-    assert child.stdout is not None
-    for line in child.stdout:
-        if line.strip() == str(until):
-            break
-    return child
-
-
-@pytest.mark.skipif(os.name != "posix", reason="sends POSIX signals")
-def test_after_kill_9_the_resumed_run_ends_in_the_bytes_of_an_uninterrupted_one(
-    tmp_path: Path, whole: dict[str, bytes]
-) -> None:
-    child = started(tmp_path / "cut", until=37)
-    child.send_signal(signal.SIGKILL)
-    assert child.wait(timeout=60) == -signal.SIGKILL
-    child.stdout.close()
-    reached = RunDirectory(tmp_path / "cut").steps()[-1]
-    assert 30 <= reached < 120
-    on_cpu(tiny(steps=120), tmp_path / "cut", resume=True)
-    assert everything(tmp_path / "cut") == whole
-
-
-@pytest.mark.skipif(os.name != "posix", reason="sends POSIX signals")
-def test_ctrl_c_saves_the_step_it_fell_into_and_says_how_to_go_on(
-    tmp_path: Path, whole: dict[str, bytes]
-) -> None:
-    child = started(tmp_path / "a b", until=32)
-    child.send_signal(signal.SIGINT)
-    said, _ = child.communicate(timeout=60)
-    assert child.returncode == 130
-    step = RunDirectory(tmp_path / "a b").steps()[-1]
-    assert 32 <= step < 120
-    assert f"step {step} is saved" in said
-    assert f"gancheck train tiny --out '{tmp_path / 'a b'}' --resume" in said
-    on_cpu(tiny(steps=120), tmp_path / "a b", resume=True)
-    extra = f"checkpoints/step_{step:08d}.safetensors"
-    resumed = everything(tmp_path / "a b")
-    assert {**whole, extra: resumed[extra]} == resumed
 
 
 def test_an_interruption_in_the_middle_of_a_step_falls_back_to_the_last_checkpoint(
@@ -415,30 +327,3 @@ def test_devices_are_found_by_name_or_refused(monkeypatch) -> None:
         "cuda:0",
         "cuda:1",
     ]
-
-
-@pytest.mark.slow
-def test_killed_at_random_moments_again_and_again_the_run_still_ends_in_the_same_bytes(
-    tmp_path: Path,
-) -> None:
-    on_cpu(tiny(steps=120), tmp_path / "whole")
-    delays = torch.rand(4, generator=torch.Generator().manual_seed(0)).tolist()
-    started(tmp_path / "cut", until=1).kill()
-    program = CHILD.replace('device="cpu"', 'device="cpu", resume=True')
-    root = Path(__file__).parents[2]
-    for delay in delays:
-        child = subprocess.Popen(
-            [sys.executable, "-c", program, str(tmp_path / "cut")],
-            cwd=root,
-            env={**os.environ, "PYTHONPATH": str(root)},
-            stdout=subprocess.PIPE,
-            text=True,
-        )
-        assert child.stdout is not None
-        child.stdout.readline()
-        time.sleep(delay)
-        child.kill()
-        child.wait(timeout=60)
-        child.stdout.close()
-    on_cpu(tiny(steps=120), tmp_path / "cut", resume=True)
-    assert everything(tmp_path / "cut") == everything(tmp_path / "whole")

@@ -9,8 +9,11 @@ from typing import TYPE_CHECKING, Any
 from gancheck.games import data, latents
 from gancheck.games.networks import mlp
 from gancheck.games.zoo import Recipe
+from gancheck.training.train import train
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     import torch
     from torch import nn
 
@@ -34,3 +37,12 @@ TINY = Recipe(
 
 def tiny(**changes: Any) -> Recipe:
     return replace(TINY, **changes)
+
+
+def everything(directory: Path) -> dict[str, bytes]:
+    files = (p for p in directory.rglob("*") if p.is_file())
+    return {str(p.relative_to(directory)): p.read_bytes() for p in files}
+
+
+def on_cpu(recipe: Recipe, out: Path, **options: Any) -> Path:
+    return train(recipe, out, device="cpu", **options)

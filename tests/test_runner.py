@@ -1,0 +1,149 @@
+"""A run read back is the run that was written, and its Adam state predicts Adam's next step."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+import pytest
+import torch
+
+from gancheck.games import zoo
+from gancheck.runner import load_run, train_recipe
+from gancheck.training.outcomes import Refused
+from gancheck.training.tensor_file import read_tensors
+from tests.training.tiny import TINY
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from gancheck.runner import Run
+    from gancheck.training.train import Progress
+
+
+@pytest.fixture(autouse=True)
+def tiny_in_the_zoo(monkeypatch: pytest.MonkeyPatch) -> None:
+    recipes = {**zoo.RECIPES, "tiny": TINY}
+    monkeypatch.setattr("gancheck.games.zoo.RECIPES", recipes)
+    monkeypatch.setattr("gancheck.runner.RECIPES", recipes)
+
+
+def trained(out: Path, **options) -> Run:
+    return train_recipe("tiny", out, device="cpu", **options)
+
+
+def test_a_loaded_run_is_the_trained_one(tmp_path: Path) -> None:
+    run = trained(tmp_path / "a", seed=5, loss="lsgan", steps=20)
+    kept = read_tensors(tmp_path / "a/checkpoints/step_00000020.safetensors")
+    assert (run.step, run.loss, run.recipe.seed, run.recipe.steps) == (20, "lsgan", 5, 20)
+    assert run.latent is TINY.latent
+    assert run.data.shape == (2,)
+    for letter, module in (("G", run.generator), ("D", run.discriminator)):
+        state = module.state_dict()
+        assert all(torch.equal(state[k], kept[f"{letter}.{k}"]) for k in state)
+        assert module.training
+    assert [row["step"] for row in run.history] == [1, 10, 20]
+
+
+def test_an_earlier_checkpoint_comes_with_its_own_history(tmp_path: Path) -> None:
+    trained(tmp_path / "a")
+    run = load_run(tmp_path / "a", step=15)
+    assert (run.step, [row["step"] for row in run.history]) == (15, [1, 10])
+    start = load_run(tmp_path / "a", step=0)
+    assert (start.generator_adam, start.discriminator_adam, start.history) == (None, None, [])
+    with pytest.raises(Refused, match="no checkpoint of step 7; it has 0, 15, 30, 40"):
+        load_run(tmp_path / "a", step=7)
+
+
+def flat(module: torch.nn.Module) -> torch.Tensor:
+    return torch.cat([p.detach().reshape(-1) for p in module.parameters()])
+
+
+def test_the_optimisers_scale_times_its_mean_gradient_is_the_step_that_adam_made(
+    tmp_path: Path,
+) -> None:
+    last = trained(tmp_path / "a", steps=20, checkpoint_every=1)
+    before = load_run(tmp_path / "a", step=19)
+    for player in ("generator", "discriminator"):
+        adam = getattr(last, f"{player}_adam")
+        mean = adam.exp_avg / (1 - adam.settings.betas[0] ** 20)
+        move = flat(getattr(last, player)) - flat(getattr(before, player))
+        assert torch.equal(adam.steps, torch.full_like(adam.exp_avg, 20.0))
+        # float32: rounding of the parameters themselves, of order one
+        assert torch.allclose(move, -adam.scale * mean, rtol=1e-4, atol=4e-7)
+
+
+def test_the_flat_order_is_that_of_named_parameters(tmp_path: Path) -> None:
+    run = trained(tmp_path / "a", steps=5)
+    kept = read_tensors(tmp_path / "a/checkpoints/step_00000005.safetensors")
+    names = [name for name, _ in run.discriminator.named_parameters()]
+    expected = torch.cat([kept[f"opt_d.{n}.exp_avg_sq"].reshape(-1) for n in names])
+    assert run.discriminator_adam is not None
+    assert torch.equal(run.discriminator_adam.exp_avg_sq, expected)
+
+
+def test_the_game_of_a_run_is_its_networks_loss_latent_data_and_steps(tmp_path: Path) -> None:
+    run = trained(tmp_path / "a", steps=20)
+    game = run.game()
+    assert game.loss.name == "non-saturating"
+    assert game.modules == {"generator": run.generator, "discriminator": run.discriminator}
+    assert game.step is not None
+    assert (game.step.name, game.step.alternating) == ("adam", True)
+    assert game.step.scale.shape == (sum(game.sizes()),)
+    batch = game.sample(32, seed=1)
+    assert batch.real.shape == (32, 2)
+    assert load_run(tmp_path / "a", step=0).game().step is None
+    double = run.game(dtype=torch.float64)
+    assert double.dtype == torch.float64
+    assert double.step is not None
+    assert double.step.scale.dtype == torch.float64
+    assert run.game().dtype == torch.float32
+
+
+def test_callbacks_and_progress_see_the_training(tmp_path: Path) -> None:
+    seen: list[Progress] = []
+    told: list[tuple[int, int, dict[str, float]]] = []
+    trained(
+        tmp_path / "a",
+        steps=3,
+        callbacks=[seen.append],
+        progress=lambda *what: told.append(what),
+    )
+    assert [s.step for s in seen] == [t[0] for t in told] == [1, 2, 3]
+    assert told[2][1] == 3
+    assert told[2][2]["loss_g"] == seen[2].record.loss_g
+
+
+def test_resume_continues_and_returns_the_whole_run(tmp_path: Path) -> None:
+    trained(tmp_path / "a", steps=20)
+    assert trained(tmp_path / "a", steps=40, resume=True).step == 40
+    assert trained(tmp_path / "b", steps=40).step == 40
+    last = "checkpoints/step_00000040.safetensors"
+    assert (tmp_path / "a" / last).read_bytes() == (tmp_path / "b" / last).read_bytes()
+
+
+def test_what_is_no_run_is_refused_in_a_sentence(tmp_path: Path) -> None:
+    with pytest.raises(Refused, match="holds no run"):
+        load_run(tmp_path)
+    trained(tmp_path / "a", steps=5)
+    content = json.loads((tmp_path / "a/run.json").read_text())
+    content["configuration"]["recipe"] = "theirs"
+    (tmp_path / "a/run.json").write_text(json.dumps(content))
+    with pytest.raises(Refused, match=r"recipe 'theirs', which the zoo does not have"):
+        load_run(tmp_path / "a")
+    assert load_run(tmp_path / "a", recipe=replace(TINY, name="theirs")).step == 5
+    del content["configuration"]["loss"]
+    (tmp_path / "a/run.json").write_text(json.dumps(content))
+    with pytest.raises(Refused, match="lacks 'loss'"):
+        load_run(tmp_path / "a")
+    (tmp_path / "a/run.json").write_text("[]")
+    with pytest.raises(Refused, match="not of the format"):
+        load_run(tmp_path / "a")
+
+
+def test_a_checkpoint_of_other_networks_is_refused(tmp_path: Path) -> None:
+    trained(tmp_path / "a", steps=5)
+    other = replace(TINY, generator=zoo.recipe("ring8").generator)
+    with pytest.raises(Refused, match=r"does not fit its recipe: .*size mismatch"):
+        load_run(tmp_path / "a", recipe=other)
