@@ -1,0 +1,147 @@
+"""Every theorem of the shelf: proved by its engines, surrounded by false neighbours that fall."""
+
+from functools import cache
+
+import pytest
+import sympy as sp
+
+from gancheck import content
+from gancheck.testing import confirm
+from gancheck.theory import ENGINES, check, check_all, exit_ok, theory_json
+from gancheck.theory.engines import Decision
+
+THEOREMS = content.theorems()
+SIX = {
+    "optimal-discriminator",
+    "logit-is-log-density-ratio",
+    "minimax-value-is-jensen-shannon",
+    "global-minimum-at-data",
+    "gradient-ratio",
+    "connected-latent-connected-support",
+}
+
+
+@cache
+def report(name):
+    return check(THEOREMS[name])
+
+
+@pytest.fixture(params=sorted(THEOREMS))
+def name(request):
+    return request.param
+
+
+def test_the_cornerstones_are_on_the_shelf():
+    rest = {"game-jacobian-splits", "dirac-gan-eigenvalues", "step-bound-of-a-rotating-game"}
+    assert set(THEOREMS) >= SIX | rest
+
+
+def test_every_step_is_proved_by_its_engine(name):
+    open_steps = [s for s in report(name).steps if s.status not in ("proved", "cited")]
+    assert not open_steps
+    assert {s.engine for s in report(name).steps} <= set(ENGINES)
+
+
+def test_a_theorem_with_a_cited_leaf_says_so(name):
+    cited = any(s.status == "cited" for s in report(name).steps)
+    inherited = "cited" in report(name).rests_on.values()
+    assert (report(name).status == "cited") == (cited or inherited)
+    assert (report(name).tier == "cited") == (cited or inherited)
+
+
+def test_there_are_four_mutants_a_near_miss_and_a_structural_one_among_them(name):
+    mutants = THEOREMS[name].mutants
+    assert len(mutants) >= 4
+    assert {m.kind for m in mutants} == {"near-miss", "structural"}
+
+
+def test_every_witness_is_rational(name):
+    for mutant in THEOREMS[name].mutants:
+        for symbol, value in mutant.witness.items():
+            assert sp.sympify(value).is_Rational or not isinstance(symbol, sp.Symbol)
+
+
+def test_every_mutant_is_refuted_and_confirmed_at_its_witness(name):
+    assert [m.claim for m in report(name).survivors] == []
+    assert all(m.engine in ENGINES and m.evidence for m in report(name).mutants)
+
+
+def test_the_theorem_with_a_mutants_claim_for_its_own_is_refuted(name):
+    theorem = THEOREMS[name]
+    for mutant in theorem.mutants:
+        assert check(theorem.mutated(mutant)).status == "refuted", mutant.says
+
+
+def test_every_hypothesis_is_needed_with_a_confirmed_witness_or_said_to_be_convenient(name):
+    for hypothesis in report(name).hypotheses:
+        if hypothesis.kind == "needed":
+            assert hypothesis.checked is True, hypothesis.evidence
+        else:
+            assert hypothesis.checked is None
+            assert len(hypothesis.reason) > 20
+
+
+def test_the_numeric_form_holds(name):
+    assert THEOREMS[name].numeric
+    result = confirm(THEOREMS[name], 60)
+    assert result.ok, [f.counterexample for f in result.forms]
+    assert all(f.examples >= 20 for f in result.forms)
+
+
+def test_each_file_opens_with_its_statement_assumptions_and_source(name):
+    import sys
+
+    module = sys.modules["gancheck.content.proofs." + name.replace("-", "_")]
+    for heading in ("Statement\n", "Assumptions\n", "Source\n"):
+        assert heading in module.__doc__
+
+
+def liar(relation, domain, by, context):
+    return Decision("proved", "always")
+
+
+@pytest.mark.parametrize("engine", sorted(ENGINES))
+def test_an_engine_that_always_says_proved_lets_mutants_survive(engine):
+    """Each engine is the only one between some mutant and a pass."""
+    killers = {
+        name
+        for name in THEOREMS
+        if any(m.engine == engine for m in report(name).mutants)
+    }
+    if engine == "enclosure":
+        killers = {"gradient-ratio"}
+    assert killers, f"no mutant falls by {engine}"
+    lied_to = check_all([THEOREMS[k] for k in sorted(killers)], engines={**ENGINES, engine: liar})
+    assert not exit_ok(lied_to)
+    assert any(r.survivors for r in lied_to)
+
+
+def test_an_engine_that_always_says_unknown_passes_nothing():
+    def lazy(relation, domain, by, context):
+        return Decision("unknown", "no idea")
+
+    engines = dict.fromkeys(ENGINES, lazy)
+    result = check(THEOREMS["gradient-ratio"], engines=engines)
+    assert result.status == "unknown"
+    assert result.tier is None
+    assert not exit_ok([result])
+
+
+def test_the_whole_shelf_passes_within_its_budget():
+    reports = [report(name) for name in THEOREMS]
+    assert exit_ok(reports)
+    assert sum(r.seconds for r in reports) < 60  # shared cores; about 6 s on a quiet one
+
+
+def test_the_json_has_the_documented_schema():
+    made = theory_json([report(name) for name in sorted(SIX)])
+    assert set(made) == {"theorems", "summary"}
+    for theorem in made["theorems"]:
+        wanted = {"id", "title", "status", "tier", "seconds", "steps", "mutants", "hypotheses"}
+        assert set(theorem) == wanted
+        assert all(set(s) == {"claim", "engine", "status"} for s in theorem["steps"])
+        assert all(
+            set(m) == {"claim", "witness", "refuted", "engine"} for m in theorem["mutants"]
+        )
+    assert made["summary"]["ok"] is True
+    assert made["summary"]["mutants"] == made["summary"]["mutants_refuted"] >= 24
