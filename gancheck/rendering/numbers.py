@@ -20,6 +20,7 @@ __all__ = ["NumberText", "describe", "duration"]
 _SUPERSCRIPT = str.maketrans("-0123456789", "⁻⁰¹²³⁴⁵⁶⁷⁸⁹")
 _MOST_DIGITS = 4
 _TWO_DIGITS = 3.55
+_TINY = 1e-280  # below it floats lose the digits that a power of ten would show
 _PREFIX = {"lower": "≥\u00a0", "upper": "≤\u00a0", "estimate": "", "exact": ""}
 
 
@@ -53,7 +54,7 @@ def _decimals(spread: float) -> int:
 
 
 def _usable(spread: float | None) -> bool:
-    return spread is not None and math.isfinite(spread) and spread > 0
+    return spread is not None and math.isfinite(spread) and spread > _TINY
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,7 +70,7 @@ class _Style:
 
     def digits(self, number: float) -> str:
         """The number without power of ten and unit."""
-        if not math.isfinite(number):
+        if not math.isfinite(number * self.scale):
             return number_text(number)
         text = f"{number * self.scale / 10.0**self.power:,.{self.decimals}f}"
         if self.bare and "." in text:
@@ -87,7 +88,7 @@ class _Style:
 
     def write(self, number: float) -> str:
         """The number with both."""
-        if not math.isfinite(number):
+        if not math.isfinite(number * self.scale):
             return number_text(number)
         return self.digits(number) + self.ten + self.suffix
 
@@ -105,7 +106,7 @@ def _unit(unit: str) -> tuple[float, str]:
 
 def _style(q: Quantity) -> _Style:
     scale, suffix = _unit(q.unit)
-    value = abs(q.value) * scale if math.isfinite(q.value) else 0.0
+    value = abs(q.value) * scale if math.isfinite(q.value * scale) else 0.0
     low, high = q.interval
     given = q.low is not None or q.high is not None
     spread = q.sampling_error if _usable(q.sampling_error) else None
@@ -114,7 +115,8 @@ def _style(q: Quantity) -> _Style:
         spread = min(sides) / 2 if len(sides) == 2 else max(sides, default=high - low)
     if spread is None:
         spread = q.error if _usable(q.error) else 0.0
-    spread *= scale
+    spread = spread * scale if math.isfinite(spread * scale) else 0.0
+    value, spread = (size if size > _TINY else 0.0 for size in (value, spread))
     size = max(value, spread)
     power = 0
     if size > 0 and not 1e-3 <= size < 1e6:

@@ -27,6 +27,7 @@ _RULE = re.compile(
 )
 _WIDTH: Final = 240.0
 _LOGARITHMIC: Final = 20.0
+_ZERO_TO_THE_EYE: Final = 1e9
 _LARGEST: Final = 1e200  # also turns away what is not a number
 
 
@@ -106,7 +107,9 @@ class _Scale:
     """Value -> pixels: linear from 0 where the numbers are of one size, else logarithmic."""
 
     def __init__(self, values: list[float]) -> None:
-        self.log = min(values) > 0 and max(values) / min(values) > _LOGARITHMIC
+        # A value a billion times smaller than the line is 0 to the eye: linear then.
+        ratio = max(values) / min(values) if min(values) > 1e-250 else math.inf
+        self.log = _LOGARITHMIC < ratio < _ZERO_TO_THE_EYE
         if self.log:
             self.low, self.high = math.log(min(values) / 3), math.log(max(values) * 3)
         else:
