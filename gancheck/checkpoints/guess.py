@@ -26,6 +26,7 @@ __all__ = ["guess_family", "guess_role", "image_shapes"]
 _GENERATOR = frozenset({"g", "gen", "generator", "netg"})
 _DISCRIMINATOR = frozenset({"d", "dis", "disc", "discriminator", "netd", "crit", "critic"})
 _OPTIMISER = frozenset({"exp_avg", "exp_avg_sq", "momentum_buffer", "square_avg"})
+_OPTIMISER_WORDS = frozenset({"optim", "optimizer", "optimiser", "opt", "adam"})
 _IMAGE_CHANNELS = frozenset({1, 2, 3, 4, 6})
 _SMALLEST_SIDE, _LARGEST_SIDE = 8, 1024
 
@@ -97,7 +98,7 @@ def _words(text: str) -> set[str]:
 def _named(text: str) -> str:
     words = _words(text)
     generator, discriminator = bool(words & _GENERATOR), bool(words & _DISCRIMINATOR)
-    if generator == discriminator:
+    if generator == discriminator or words & _OPTIMISER_WORDS:
         return _UNKNOWN
     return "generator" if generator else "discriminator"
 
@@ -109,7 +110,11 @@ def _players(tensors: Sequence[TensorInfo]) -> dict[str, list[TensorInfo]]:
         parts.setdefault(info.key.split(".", 1)[0], []).append(info)
     if len(parts) < 2 or not any(_named(part) != _UNKNOWN for part in parts):
         return {}
-    kept = {part: group for part, group in parts.items() if _weights(group)}
+    kept = {
+        part: group
+        for part, group in parts.items()
+        if _weights(group) and not _words(part) & _OPTIMISER_WORDS
+    }
     return kept if len(kept) > 1 else {}
 
 

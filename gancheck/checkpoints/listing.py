@@ -20,8 +20,9 @@ __all__ = ["Found", "Listing", "walk"]
 # What a module's own dicts are called; they are no part of a parameter's name.
 _MODULE_DICTS = frozenset({"_modules", "_parameters", "_buffers"})
 _MOST_SCALARS = 1000
+_LONGEST_NAME = 1000
+_LONGEST_INTEGER = 256  # bits
 # Attributes of a dict (torch keeps version numbers there) are walked, but are no part of its contents.
-_ASIDE = "<attributes>"
 _ATTRIBUTES = Symbol("dict", "attributes")
 
 
@@ -53,7 +54,7 @@ class _Step:
 
 
 _Container = Sequence | Table | Instance
-_Child = tuple[str | None, Value]
+_Child = tuple[str | None, Value, bool]  # its name, itself, whether it is no part of the contents
 
 
 def walk(root: Value, limits: Limits) -> Listing:
@@ -106,9 +107,9 @@ def walk(root: Value, limits: Limits) -> Listing:
                 child,
                 step.path if name is None else (*step.path, name),
                 step.depth + 1,
-                _ATTRIBUTES if name == _ASIDE else holder,
+                _ATTRIBUTES if aside else holder,
             )
-            for name, child in reversed(_children(value))
+            for name, child, aside in reversed(_children(value))
         )
     return listing
 
@@ -123,36 +124,57 @@ def _leaf(listing: Listing, step: _Step) -> None:
         and step.holder is None
         and len(listing.scalars) < _MOST_SCALARS
     ):
-        listing.scalars[".".join(step.path)] = value
+        listing.scalars[".".join(step.path)] = _short(value)
+
+
+def _short(value: bool | int | float | str) -> bool | int | float | str:  # noqa: FBT001 - a value
+    if isinstance(value, int) and value.bit_length() > _LONGEST_INTEGER:
+        return f"<an integer of {value.bit_length()} bits>"
+    return value[:_LONGEST_NAME] if isinstance(value, str) else value
 
 
 def _children(value: _Container) -> list[_Child]:
     if isinstance(value, Sequence):
-        return [(str(i), item) for i, item in enumerate(value.items) if not isinstance(item, Blob)]
+        return [
+            (str(i), item, False)
+            for i, item in enumerate(value.items)
+            if not isinstance(item, Blob)
+        ]
     if isinstance(value, Table):
         return _pairs(value)
     children: list[_Child] = []
-    for i, part in enumerate(value.parts):
+    for i, part in enumerate({id(part): part for part in value.parts}.values()):
         if not isinstance(part, Table):
-            children.append((f"<{i}>", part))
+            children.append((f"<{i}>", part, False))
             continue
-        for name, child in _pairs(part):
-            children.append((None if name in _MODULE_DICTS else name, child))
+        for name, child, aside in _pairs(part):
+            children.append((None if name in _MODULE_DICTS else name, child, aside))
     return children
+
+
+def _name(key: Value, place: int) -> str:
+    if isinstance(key, int) and key.bit_length() > _LONGEST_INTEGER:
+        return f"<key {place}>"  # printing it would cost more than reading it
+    name = str(key) if isinstance(key, str | int | float) else f"<key {place}>"
+    if len(name) > _LONGEST_NAME:
+        raise Refused(
+            f"a key has {len(name)} characters, over the budget of {_LONGEST_NAME}", subject=name
+        )
+    return name
 
 
 def _pairs(table: Table) -> list[_Child]:
     children: list[_Child] = []
     names: set[tuple[bool, str]] = set()
     for i, (key, child) in enumerate(table.pairs):
-        name = str(key) if isinstance(key, str | int | float) else f"<key {i}>"
+        name = _name(key, i)
         if (isinstance(key, str), name) in names:
             raise Refused(
                 f"the key {plain(name)} stands twice in one dict: a reader keeps only the last",
                 subject=name,
             )
         names.add((isinstance(key, str), name))
-        children.append((name, child))
+        children.append((name, child, False))
     if isinstance(table.attributes, _Container):
-        children.append((_ASIDE, table.attributes))
+        children.append(("<attributes>", table.attributes, True))
     return children

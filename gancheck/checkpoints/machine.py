@@ -37,6 +37,7 @@ _BYTES = {"BINBYTES": 5, "SHORT_BINBYTES": 2, "BINBYTES8": 9, "BYTEARRAY8": 9}
 _EMPTY = {"EMPTY_LIST": "list", "EMPTY_TUPLE": "tuple", "EMPTY_SET": "set"}
 _MARKED = {"LIST": "list", "TUPLE": "tuple", "FROZENSET": "set"}
 _FIXED = {"TUPLE1": 1, "TUPLE2": 2, "TUPLE3": 3}
+_LONGEST_NAME = 500
 _MEMO_GET = frozenset({"GET", "BINGET", "LONG_BINGET"})
 _MEMO_PUT = frozenset({"PUT", "BINPUT", "LONG_BINPUT"})
 
@@ -182,7 +183,12 @@ class Machine:
             )
         self._memo[slot] = self._stack[-1]
 
-    def _count(self, number: int) -> None:
+    def count(self, number: int) -> None:
+        """Charge what is put into containers, or copied, to the budget.
+
+        Raises:
+            Refused: the budget is spent.
+        """
         self.spent.items += number
         if self.spent.items > self.limits.items:
             raise Refused(
@@ -202,7 +208,7 @@ class Machine:
         return items
 
     def _sequence(self, kind: str, items: list[Value]) -> Sequence:
-        self._count(len(items))
+        self.count(len(items))
         return Sequence(kind, items)
 
     def _mark(self, _: Any) -> None:
@@ -237,7 +243,7 @@ class Machine:
         self._extend(self._to_mark())
 
     def _extend(self, items: list[Value]) -> None:
-        self._count(len(items))
+        self.count(len(items))
         target = self._stack[-1]
         if isinstance(target, Sequence) and target.kind != "tuple":
             target.items.extend(items)
@@ -263,7 +269,7 @@ class Machine:
     def _set(self, items: list[Value]) -> None:
         if len(items) % 2:
             raise Refused("malformed pickle: a dict key without a value")
-        self._count(len(items))
+        self.count(len(items))
         target = self._stack[-1]
         if isinstance(target, Table):
             target.pairs.extend(zip(items[::2], items[1::2], strict=True))
@@ -285,6 +291,8 @@ class Machine:
         self._stack.append(self._symbol(module, name))
 
     def _symbol(self, module: str, name: str) -> Symbol:
+        if len(module) + len(name) > _LONGEST_NAME:
+            raise Refused(f"a global has a name of {len(module) + len(name)} characters")
         symbol = Symbol(module, name)
         kind = self.globals.setdefault(symbol, classify(module, name))
         if kind is Kind.dangerous:
@@ -336,7 +344,7 @@ class Machine:
                 f"reading this pickle the usual way would call {target}, which is no class and is not on the list of harmless functions",
                 subject=str(target),
             )
-        self._count(len(arguments))
+        self.count(len(arguments))
         if target.name == "_reconstructor" and arguments and isinstance(arguments[0], Symbol):
             return Instance(arguments[0], arguments[1:])
         return Instance(target, list(arguments))

@@ -144,13 +144,15 @@ def _parameter(_: Machine, arguments: list[Value]) -> Value:
     return arguments[0]
 
 
-def _table(_: Machine, arguments: list[Value]) -> Value:
+def _table(machine: Machine, arguments: list[Value]) -> Value:
     """An OrderedDict or dict from nothing, from pairs, or from a factory and pairs."""
     table = Table()
     for argument in arguments:
         if isinstance(argument, Table):
+            machine.count(len(argument.pairs))
             table.pairs.extend(argument.pairs)
         elif isinstance(argument, Sequence):
+            machine.count(len(argument.items))
             for pair in argument.items:
                 if not isinstance(pair, Sequence) or len(pair.items) != 2:
                     raise Refused("a dict is rebuilt from something that is no pair")
@@ -161,21 +163,23 @@ def _table(_: Machine, arguments: list[Value]) -> Value:
 
 
 def _collection(kind: str) -> Callable[[Machine, list[Value]], Value]:
-    def build(_: Machine, arguments: list[Value]) -> Value:
+    def build(machine: Machine, arguments: list[Value]) -> Value:
         if not arguments:
             return Sequence(kind, [])
         if len(arguments) != 1 or not isinstance(arguments[0], Sequence):
             raise Refused(f"a {kind} is rebuilt from something that is no sequence")
+        machine.count(len(arguments[0].items))
         return Sequence(kind, list(arguments[0].items))
 
     return build
 
 
-def _encoded(_: Machine, arguments: list[Value]) -> Value:
+def _encoded(machine: Machine, arguments: list[Value]) -> Value:
     """How protocol 2 spells bytes: text that is encoded again when it is read."""
     text = arguments[0] if arguments else None
     if not isinstance(text, str) or arguments[1:] not in (["latin1"], ["latin-1"]):
         raise Refused("bytes are spelled by something else than latin-1 text")
+    machine.count(len(text) // 64)  # copied each time, however often the same text is used
     try:
         return Blob(text.encode("latin-1"), None)
     except UnicodeEncodeError:

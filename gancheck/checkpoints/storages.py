@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 
 __all__ = ["LegacyStorages", "ZipStorages", "no_storages"]
 
+_LONGEST_KEY = 200
 _FETCH = "fetch the file again"
 
 
@@ -37,20 +38,28 @@ def no_storages(_: Value) -> Value:
     raise Refused("the pickle points at storages beside it, and a bare pickle has none")
 
 
+def _key(value: Value) -> str:
+    short = isinstance(value, str) and len(value) <= _LONGEST_KEY
+    if not short and not (isinstance(value, int) and value.bit_length() <= 64):
+        raise Refused("malformed storage: its key is neither short text nor a number")
+    return str(value)
+
+
 def _claim(identifier: Value) -> _Claim:
     items = identifier.items if isinstance(identifier, Sequence) else []
     if len(items) < 5 or items[0] != "storage":
         raise Refused("the pickle points at something beside it that is no storage")
     _, kind, key, _, count, *rest = items
-    if not isinstance(kind, Symbol) or not isinstance(key, str | int):
-        raise Refused("malformed storage: its type or key is missing")
+    if not isinstance(kind, Symbol):
+        raise Refused("malformed storage: its type is missing")
+    name = _key(key)
     untyped = str(kind) == "torch.storage.UntypedStorage"
     dtype = storage_dtype(kind.module, kind.name)
     if dtype is None and not untyped:
         raise Refused(f"a storage has the type {kind}, which is not read", subject=str(kind))
-    if isinstance(count, bool) or not isinstance(count, int) or count < 0:
-        raise Refused("malformed storage: its length is no size", subject=f"storage {key}")
-    return _Claim(str(key), dtype, DTYPES[dtype] if dtype else 1, count, rest)
+    if isinstance(count, bool) or not isinstance(count, int) or not 0 <= count < 2**60:
+        raise Refused("malformed storage: its length is no size", subject=f"storage {name}")
+    return _Claim(name, dtype, DTYPES[dtype] if dtype else 1, count, rest)
 
 
 def _same(known: Storage, claim: _Claim) -> Storage:
@@ -150,7 +159,7 @@ class LegacyStorages:
         Returns:
             The byte after the last of them.
         """
-        names = [str(item) for item in keys.items] if isinstance(keys, Sequence) else None
+        names = [_key(item) for item in keys.items] if isinstance(keys, Sequence) else None
         if names is None or len(set(names)) != len(names) or set(names) != set(self.found):
             raise Refused("the storages that the file lists are not those that its tensors use")
         for name in names:

@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
 MAGIC = 0x1950A86A20F9469CFC6C
+SYSTEM: Any = vars(os)["system"]
 WRAPPERS = ("bare", "zip", "legacy")
 
 
@@ -115,7 +116,7 @@ def dotted(marker: str) -> bytes:
 
 
 def then_garbage(marker: str) -> bytes:
-    return pickle.dumps(Calls(os.system, f"touch '{marker}'"), 2)[:-1] + b"\xff\xff\xff"
+    return pickle.dumps(Calls(SYSTEM, f"touch '{marker}'"), 2)[:-1] + b"\xff\xff\xff"
 
 
 def getattr_chain(marker: str) -> bytes:
@@ -155,7 +156,7 @@ def _calls(function: Any, *arguments: Any, protocol: int = 2) -> bytes:
 PAYLOADS: dict[str, tuple[str, Callable[[str], bytes]]] = {
     "os.system": (
         "posix.system",
-        lambda m: pickle.dumps({"w": Calls(os.system, f"touch '{m}'")}, 2),
+        lambda m: pickle.dumps({"w": Calls(SYSTEM, f"touch '{m}'")}, 2),
     ),
     "subprocess": (
         "subprocess.check_call",

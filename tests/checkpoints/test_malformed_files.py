@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING
 import pytest
 import torch
 
-from gancheck.checkpoints import Limits, Refused, read
+from gancheck.checkpoints import Limits, Refused, describe, index_json, read
 from gancheck.checkpoints.load import load_tensors
 from gancheck.checkpoints.read import examine
 from tests.checkpoints.hostile import MAGIC, as_legacy, as_zip, saved, text, whole, zipped
@@ -165,6 +165,7 @@ ZIPS: dict[str, tuple[str, Callable[[], bytes]]] = {
         lambda: b"PK\x03\x04" + b"x" * 40 + as_zip(payload()),
     ),
     "bytes after": ("bytes after its end", lambda: as_zip(payload()) + b"x"),
+    "claims a comment": ("a comment", lambda: as_zip(payload())[:-2] + b"\x05\x00"),
     "truncated": ("truncated zip", lambda: saved(HONEST)[:-300]),
     "TorchScript": (
         "TorchScript",
@@ -287,6 +288,60 @@ def test_the_budgets_end_a_reading() -> None:
     whole_storage = torch.zeros(10_000)
     assert "again and again" in refusal_of(saved({str(i): whole_storage for i in range(3000)}))
     examine(saved({str(i): whole_storage for i in range(10)}), name="tied weights")
+
+
+# A few bytes that copy or unfold the same part again and again, and how each reading ends
+BOMBS: dict[str, tuple[str, bytes]] = {
+    "dict from pairs": (
+        "items, the budget",
+        b"]("
+        + b"NN\x86" * 2000
+        + b"eq\x000"
+        + b"ccollections\nOrderedDict\nh\x00\x85R0" * 2000
+        + b"N.",
+    ),
+    "set from list": (
+        "items, the budget",
+        b"](" + b"N" * 2000 + b"eq\x000" + b"cbuiltins\nset\nh\x00\x85R0" * 2000 + b"N.",
+    ),
+    "encoded text": (
+        "items, the budget",
+        text("x" * 200_000)
+        + b"q\x000"
+        + (b"c_codecs\nencode\nh\x00" + text("latin1") + b"\x86R0") * 2000
+        + b"N.",
+    ),
+    "long global": (
+        "a global has a name of 200001",
+        text("x" * 200_000) + b"q\x00" + text("y") + b"\x93.",
+    ),
+    "long key": ("a key has 200000 characters", b"}" + text("k" * 200_000) + b"Ns."),
+}
+
+
+@pytest.mark.parametrize("name", BOMBS)
+def test_work_is_bounded_by_the_budgets_and_not_by_the_claims(name: str) -> None:
+    said, stream = BOMBS[name]
+    assert said in refusal_of(b"\x80\x04" + stream, items=100_000)
+
+
+def test_a_state_that_is_set_again_and_again_is_unfolded_once() -> None:
+    state = b"}(" + b"".join(text(str(i)) + b"N" for i in range(1000)) + b"uq\x000"
+    stream = b"\x80\x02" + state + b"cm\nNet\n)\x81" + b"h\x00b" * 1000 + b"."
+    index = examine(stream, name="x", limits=Limits(listed=2000))
+    assert index.needs == ("m.Net",)
+
+
+def test_integers_too_long_to_print_are_not_printed() -> None:
+    long = b"\x8b" + struct.pack("<i", 10_000) + b"\x7f" * 10_000
+    index = examine(b"\x80\x02}" + long + long + b"sX\x01\x00\x00\x00a" + long + b"s.", name="x")
+    assert all(len(str(value)) < 100 for value in index.metadata.values())
+    describe(index)
+    json.dumps(index_json(index))
+    for stream in (
+        as_legacy(payload())[: -len(pickle.dumps([], 2))] + b"\x80\x02]" + long + b"a.",
+    ):
+        refusal_of(stream)
 
 
 @pytest.mark.parametrize(

@@ -219,6 +219,25 @@ def test_weights_beside_an_object_of_a_class_are_loaded_and_the_object_is_not(
         load_tensors(file, key="net")
 
 
+def test_no_key_has_a_meaning_of_its_own() -> None:
+    """Names that the reader makes up itself are ordinary where the file has them as keys."""
+    names = [
+        "<attributes>",
+        "_modules",
+        "_parameters",
+        "<0>",
+        "<key 0>",
+        "0",
+        "",
+        ".",
+        "__metadata__",
+    ]
+    values = {name: torch.full((2,), float(i)) for i, name in enumerate(names)}
+    ours = built(saved(OrderedDict(values)))
+    assert list(ours) == names
+    assert all(same_bits(ours[name], values[name]) for name in names)
+
+
 def test_two_tensors_of_one_name_are_refused(tmp_path: Path) -> None:
     file = tmp_path / "twins.pth"
     file.write_bytes(saved({"a.b": torch.ones(1), "a": {"b": torch.zeros(1)}}))
