@@ -26,6 +26,10 @@ if TYPE_CHECKING:
 
     from gancheck.theory.theorem import NumericForm, Theorem
 
+    # Known to static checkers only: a run-time checker looks at a random element of a sequence,
+    # and Hypothesis forbids the random module inside strategies.
+    Floats = Sequence[float]
+
 __all__ = [
     "STRATEGIES",
     "ConfirmReport",
@@ -39,7 +43,7 @@ __all__ = [
 ]
 
 
-def densities(min_size: int = 1, max_size: int = 6) -> SearchStrategy[list[float]]:
+def densities(min_size: int = 1, max_size: int = 6) -> SearchStrategy[Floats]:
     """Laws on a finite set: non-negative floats with sum 1, zeros and near-ties among them.
 
     Args:
@@ -49,21 +53,21 @@ def densities(min_size: int = 1, max_size: int = 6) -> SearchStrategy[list[float
     return st.integers(min_size, max_size).flatmap(_density_of_size)
 
 
-def _density_of_size(n: int) -> SearchStrategy[list[float]]:
+def _density_of_size(n: int) -> SearchStrategy[Floats]:
     weight = st.one_of(st.integers(0, 4), st.integers(0, 10_000), st.just(0))
     weights = st.lists(weight, min_size=n, max_size=n).filter(any)
     nudge = st.lists(st.sampled_from([0.0, 0.0, 1e-9, 1e-6]), min_size=n, max_size=n)
     return st.builds(_normalised, weights, nudge)
 
 
-def _normalised(weights: Sequence[float], nudge: Sequence[float]) -> list[float]:
+def _normalised(weights: Floats, nudge: Floats) -> Floats:
     moved = [w * (1.0 + e) for w, e in zip(weights, nudge, strict=True)]
     total = math.fsum(moved)
     return [w / total for w in moved]
 
 
 @st.composite
-def _density_pair(draw: Any, min_size: int, max_size: int) -> tuple[list[float], list[float]]:
+def _density_pair(draw: Any, min_size: int, max_size: int) -> tuple[Floats, Floats]:
     n = draw(st.integers(min_size, max_size))
     first = draw(_density_of_size(n))
     kind = draw(st.sampled_from(["free", "tie", "disjoint"]))
@@ -75,14 +79,12 @@ def _density_pair(draw: Any, min_size: int, max_size: int) -> tuple[list[float],
     return first, _normalised([0.0 if w else 1.0 for w in first], [0.0] * n)
 
 
-def density_pairs(
-    min_size: int = 1, max_size: int = 6
-) -> SearchStrategy[tuple[list[float], list[float]]]:
+def density_pairs(min_size: int = 1, max_size: int = 6) -> SearchStrategy[tuple[Floats, Floats]]:
     """Two laws on one finite set: free, nearly equal, or with disjoint supports."""
     return _density_pair(min_size, max_size)
 
 
-def discriminator_outputs(n: int) -> SearchStrategy[list[float]]:
+def discriminator_outputs(n: int) -> SearchStrategy[Floats]:
     """N probabilities strictly inside (0, 1), ends nearly reached.
 
     Args:
@@ -103,9 +105,9 @@ class Mixture:
         spreads: standard deviations, positive.
     """
 
-    weights: tuple[float, ...]
-    means: tuple[float, ...]
-    spreads: tuple[float, ...]
+    weights: Floats
+    means: Floats
+    spreads: Floats
 
     def log_density(self, x: float) -> float:
         """The logarithm of the density at x, computed without underflow.
@@ -146,7 +148,7 @@ _priors = st.integers(1, 99).map(lambda k: k / 100)
 
 
 @st.composite
-def _laws_outputs_prior(draw: Any) -> tuple[list[float], list[float], list[float], float]:
+def _laws_outputs_prior(draw: Any) -> tuple[Floats, Floats, Floats, float]:
     first, second = draw(density_pairs())
     return first, second, draw(discriminator_outputs(len(first))), draw(_priors)
 

@@ -228,6 +228,13 @@ mutants = [
         kind="structural",
     ),
     Mutant(
+        says="the clamp's gap mass is 1.0001 (2 Phi(delta/(2 L)) - 1)",
+        change={"gap_mass": sp.Rational(10001, 10000) * gap_mass},
+        witness={r: sp.Rational(1, 3)},
+        why="too close for the four digits stated below; the slopes at 0 tell them apart",
+        kind="near-miss",
+    ),
+    Mutant(
         says="a disconnected latent leaves mass in the gap as well",
         change={"mass_of_gap": mass_between(two_atoms, -1, 1)},
         witness={},

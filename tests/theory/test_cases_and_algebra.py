@@ -73,7 +73,9 @@ def test_linear_algebra_reduces_roots_the_unit_and_derivatives():
     f = sp.Function("f")(x, y)
     mixed = equal(sp.Matrix([sp.diff(f, x, y)]), sp.Matrix([sp.diff(f, y, x)]))
     assert decide(mixed, Domain(), LinearAlgebra()).status == "proved"
-    assert decide(equal(sp.diff(f, x), sp.diff(f, y)), Domain(), LinearAlgebra()).status == "refuted"
+    assert (
+        decide(equal(sp.diff(f, x), sp.diff(f, y)), Domain(), LinearAlgebra()).status == "refuted"
+    )
     logs = equal(sp.log(2 * x), sp.log(2) + sp.log(x))
     assert decide(logs, Domain({x: (0, sp.oo)}), LinearAlgebra()).status == "unknown"
     assert decide(less(x, 1), line, LinearAlgebra()).status == "unknown"

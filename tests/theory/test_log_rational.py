@@ -33,8 +33,10 @@ def rewritten(expr):
     """The same function, its logarithms split by hand into numerators and denominators."""
     return expr.replace(
         sp.log,
-        lambda inside: 2 * sp.log(sp.fraction(inside)[0])
-        - sp.log(sp.fraction(inside)[0] * sp.fraction(inside)[1]),
+        lambda inside: (
+            2 * sp.log(sp.fraction(inside)[0])
+            - sp.log(sp.fraction(inside)[0] * sp.fraction(inside)[1])
+        ),
     )
 
 

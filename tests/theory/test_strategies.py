@@ -32,7 +32,9 @@ def test_a_pair_lives_on_one_set(pair):
 def test_zeros_near_ties_and_disjoint_supports_are_drawn():
     find(densities(2, 4), lambda law: 0.0 in law, settings=quick)
     pairs = density_pairs(2, 4)
-    find(pairs, lambda d: 0 < max(abs(a - b) for a, b in zip(*d, strict=True)) < 1e-6, settings=quick)
+    find(
+        pairs, lambda d: 0 < max(abs(a - b) for a, b in zip(*d, strict=True)) < 1e-6, settings=quick
+    )
     find(pairs, lambda d: all(a * b == 0 for a, b in zip(*d, strict=True)), settings=quick)
 
 

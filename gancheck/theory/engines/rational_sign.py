@@ -202,13 +202,20 @@ def _factor_sign(factor: Any, domain: Domain) -> tuple[FactorSign, bool]:
     used = sorted(factor.as_expr().free_symbols, key=str)
     if not used:
         return ("+" if factor.as_expr() > 0 else "-"), True
-    if len(used) == 1:
-        found = _sturm(sp.Poly(factor.as_expr(), used[0], domain="QQ"), *domain.interval(used[0]))
-    else:
-        found = _orthant(factor.as_expr(), used, domain)
-        if found == "?":
-            found = _sampled(factor.as_expr(), used, domain)
+    found = _box_sign(factor.as_expr(), tuple((s, *domain.interval(s)) for s in used))
     return found, found in ("+", "-") or _excluded(factor, domain)
+
+
+@lru_cache(maxsize=8192)
+def _box_sign(expr: Any, box: tuple[tuple[Any, Any, Any], ...]) -> FactorSign:
+    """The sign of an irreducible polynomial on a box of open intervals (symbol, low, high)."""
+    if len(box) == 1:
+        symbol, low, high = box[0]
+        return _sturm(sp.Poly(expr, symbol, domain="QQ"), low, high)
+    used = [symbol for symbol, _, _ in box]
+    domain = Domain({symbol: (low, high) for symbol, low, high in box})
+    found = _orthant(expr, used, domain)
+    return _sampled(expr, used, domain) if found == "?" else found
 
 
 def _excluded(factor: Any, domain: Domain) -> bool:
