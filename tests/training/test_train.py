@@ -107,7 +107,7 @@ def test_an_interruption_in_the_middle_of_a_step_falls_back_to_the_last_checkpoi
                 raise KeyboardInterrupt
             return super().forward(input)
 
-    recipe = tiny(discriminator=lambda g: Twitchy(*build((2, 8, 1), g)))
+    recipe = tiny(discriminator=lambda g: Twitchy(*build((2, 8, 1), g).children()))
     with pytest.raises(Interrupted, match="step 15 is saved") as caught:
         on_cpu(recipe, tmp_path / "cut")
     assert caught.value.step == 15
