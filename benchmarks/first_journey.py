@@ -83,7 +83,8 @@ def _products() -> list[tuple[str, str, str, str]]:
 
 
 def _ratio(ours: Callable[[], object], peer: Callable[[], object]) -> float:
-    ours(), peer()
+    ours()
+    peer()
     ratios = []
     for _ in range(_ROUNDS):
         start = time.process_time()
@@ -109,9 +110,7 @@ def _help() -> tuple[str, str, str, str]:
         before = resource.getrusage(resource.RUSAGE_CHILDREN)
         subprocess.run(command, check=True, capture_output=True)
         after = resource.getrusage(resource.RUSAGE_CHILDREN)
-        seconds.append(
-            after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime
-        )
+        seconds.append(after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime)
     return ("gancheck --help", f"{statistics.median(seconds):.2f} s", "CPU", "0.4 s")
 
 

@@ -262,9 +262,11 @@ def _host(x: torch.Tensor) -> np.ndarray:
 
 def _environment(game: Game, plan: Plan) -> dict[str, Any]:
     return {
-        "gancheck": version("gancheck"),
-        "torch": torch.__version__,
-        "python": platform.python_version(),
+        "versions": {
+            "gancheck": version("gancheck"),
+            "torch": torch.__version__,
+            "python": platform.python_version(),
+        },
         "device": str(game.device),
         "dtype": str(game.dtype),
         "parameters": dict(zip(("generator", "discriminator"), game.sizes(), strict=True)),

@@ -353,7 +353,9 @@ def _explanation(name: str, diagnostics: dict[str, Any], theorems: dict[str, Any
         return (sys.modules[diagnostics[name].judge.__module__].__doc__ or "").strip()
     theorem = _known(name, theorems, "diagnostic or theorem")
     needs = "\n".join(f"  - {h.text}" for h in theorem.hypotheses)
-    return f"{theorem.title}\n\n{theorem.statement}\n\nHypotheses\n{needs}\n\nSource: {theorem.source}"
+    return (
+        f"{theorem.title}\n\n{theorem.statement}\n\nHypotheses\n{needs}\n\nSource: {theorem.source}"
+    )
 
 
 def _codes(only: str | None) -> list[str] | None:
@@ -424,8 +426,12 @@ def _confirm(theorems: list[Any], examples: int) -> tuple[bool, list[dict[str, A
     for theorem in theorems:
         _progress(f"confirming {theorem.id} on {examples} draws")
         found = confirm(theorem, examples)
-        held = held and found.holds
-        out.append({"id": theorem.id, "holds": found.holds, "text": str(found)})
+        held = held and found.ok
+        failed = [f for f in found.forms if not f.held]
+        for form in failed:
+            _progress(f"{theorem.id}: {form.says} fails at {form.counterexample}")
+        text = f"{len(found.forms)} forms" if not failed else f"fails: {failed[0].counterexample}"
+        out.append({"id": theorem.id, "holds": found.ok, "text": text})
     return held, out
 
 

@@ -61,6 +61,15 @@ def _finite_or_none(value: float | None) -> float | None:
     return value if value is not None and math.isfinite(value) else None
 
 
+def _without_nan(value: Any) -> Any:
+    """The same structure with null for every NaN and infinity, wherever it stands."""
+    if isinstance(value, float):
+        return _finite_or_none(value)
+    if isinstance(value, dict):
+        return {str(k): _without_nan(v) for k, v in value.items()}
+    return [_without_nan(v) for v in value] if isinstance(value, (list, tuple)) else value
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Quantity:
     """A measured number and both its errors, kept apart.
@@ -70,7 +79,7 @@ class Quantity:
         error: numerical: a residual or a bound on what the method left out.
         sampling_error: one standard error over independent evaluation batches; None where the
             number is a property of the given batch, or exact for the game.
-        unit: "1" for a pure number.
+        unit: "1" for a pure number, "share" for one in 0..1 that a page shows in per cent.
         kind: `lower` and `upper` are bounds, `exact` is free of estimation.
         low: lower end of the 95 % interval where it is not value minus two standard errors.
         high: upper end of the same.
@@ -317,7 +326,8 @@ class Report:
 
     def to_json(self) -> str:
         """`to_dict` as text; keys sorted inside, no NaN."""
-        return json.dumps(self.to_dict(), indent=2, sort_keys=True, allow_nan=False, default=str)
+        plain = _without_nan(self.to_dict())
+        return json.dumps(plain, indent=2, sort_keys=True, allow_nan=False, default=str)
 
     def to_frame(self) -> pd.DataFrame:
         """One row a quantity, for notebooks."""

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 import torch
 
+from gancheck.games.data import ArrayData
 from gancheck.games.zoo import RECIPES, recipe
 from gancheck.training.outcomes import Refused
 from gancheck.training.run_directory import RunDirectory
@@ -131,6 +132,7 @@ class Run:
             latent=self.latent,
             data=self.data,
             step=step,
+            labels=self.data.labels if isinstance(self.data, ArrayData) else None,
         )
 
 

@@ -10,9 +10,11 @@ import pytest
 import torch
 
 from gancheck.games import zoo
+from gancheck.games.data import ArrayData
 from gancheck.runner import load_run, train_recipe
 from gancheck.training.outcomes import Refused
 from gancheck.training.tensor_file import read_tensors
+from gancheck.training.train import train
 from tests.training.tiny import TINY
 
 if TYPE_CHECKING:
@@ -99,6 +101,13 @@ def test_the_game_of_a_run_is_its_networks_loss_latent_data_and_steps(tmp_path: 
     assert double.step is not None
     assert double.step.scale.dtype == torch.float64
     assert run.game().dtype == torch.float32
+
+
+def test_known_classes_of_finite_data_reach_the_game(tmp_path: Path) -> None:
+    values, labels = torch.zeros(20, 2), torch.arange(20) % 3
+    recipe = replace(TINY, data=lambda: ArrayData(values=values, labels=labels))
+    train(recipe, tmp_path / "a", steps=1, device="cpu")
+    assert load_run(tmp_path / "a", recipe=recipe).game().labels is labels
 
 
 def test_callbacks_and_progress_see_the_training(tmp_path: Path) -> None:

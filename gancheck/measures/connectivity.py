@@ -298,7 +298,7 @@ def _coverage(
         threshold = _MISSING * len(group) / total
         kept += high >= threshold
         reached += low >= threshold
-    return Quantity(value=kept / k, low=reached / k, high=kept / k)
+    return Quantity(value=kept / k, unit="share", low=reached / k, high=kept / k)
 
 
 def _nearest_two(

@@ -36,4 +36,6 @@ def share(hits: int, n: int) -> Quantity:
     """A counted share with its exact 95 % interval and binomial standard error."""
     low, high = clopper_pearson(hits, n)
     p = hits / n
-    return Quantity(value=p, sampling_error=(p * (1.0 - p) / n) ** 0.5, low=low, high=high)
+    return Quantity(
+        value=p, sampling_error=(p * (1.0 - p) / n) ** 0.5, unit="share", low=low, high=high
+    )

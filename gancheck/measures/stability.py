@@ -238,9 +238,7 @@ def _fresh(game: Game, plan: Plan, x: np.ndarray, s: np.ndarray) -> np.ndarray:
     return np.array(out)
 
 
-def _is_equilibrium(
-    quantities: dict[str, Quantity], radius: float, *, exact: bool
-) -> bool | None:
+def _is_equilibrium(quantities: dict[str, Quantity], radius: float, *, exact: bool) -> bool | None:
     """Each player is asked for itself: one player's noise must not hide the other's force."""
     if exact:
         return quantities["field_norm"].value <= (NOISE_FLOOR * max(radius, 1.0)) ** 2

@@ -48,7 +48,7 @@ def exact(value: Any) -> Any:
     """
     made: Any = sp.sympify(value)
     if isinstance(made, sp.MatrixBase):
-        made = made.as_immutable()
+        made = sp.ImmutableMatrix(made)
     if made.has(sp.Float):
         raise TypeError(f"a claim must be exact: write the float in {value} as a sympy Rational")
     return made

@@ -167,7 +167,9 @@ def check(
     mutants = [_mutant(theorem, m, engines) for m in theorem.mutants]
     hypotheses = [_hypothesis(h, engines) for h in theorem.hypotheses]
     status = _status([s.status for s in steps], [a.status for a in ancestors])
-    tiers = [s.tier for s in steps] + [a.tier for a in ancestors if a.tier]
+    tiers: list[Tier] = [s.tier for s in steps]
+    for ancestor in ancestors:
+        tiers += [ancestor.tier] if ancestor.tier else []
     report = TheoremReport(
         theorem=theorem,
         status=status,
