@@ -168,12 +168,11 @@ def check(
     hypotheses = [_hypothesis(h, engines) for h in theorem.hypotheses]
     status = _status([s.status for s in steps], [a.status for a in ancestors])
     tiers: list[Tier] = [s.tier for s in steps]
-    for ancestor in ancestors:
-        tiers += [ancestor.tier] if ancestor.tier else []
+    inherited: list[Tier] = [a.tier for a in ancestors if a.tier is not None]
     report = TheoremReport(
         theorem=theorem,
         status=status,
-        tier=_weakest(tiers) if status in ("proved", "cited") else None,
+        tier=_weakest([*tiers, *inherited]) if status in ("proved", "cited") else None,
         seconds=time.perf_counter() - start,
         steps=steps,
         mutants=mutants,
