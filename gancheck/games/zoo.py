@@ -100,9 +100,11 @@ _ALL = (
         description="Eight narrow normals on a circle: covered within seconds, with bridges.",
         data=data.ring8,
         latent=latents.normal(2),
-        generator=_perceptron((2, 64, 64, 2)),
-        discriminator=_perceptron((2, 64, 64, 1)),
-        steps=4000,
+        generator=_perceptron((2, 32, 32, 2)),
+        discriminator=_perceptron((2, 32, 32, 1)),
+        steps=3000,
+        generator_adam=Adam(lr=2e-3),
+        discriminator_adam=Adam(lr=2e-3),
     ),
     Recipe(
         name="grid25",
@@ -119,9 +121,11 @@ _ALL = (
         description="Two half circles in a plane: two components and one connected generator.",
         data=data.moons,
         latent=latents.normal(2),
-        generator=_perceptron((2, 64, 64, 2)),
-        discriminator=_perceptron((2, 64, 64, 1)),
-        steps=4000,
+        generator=_perceptron((2, 32, 32, 2)),
+        discriminator=_perceptron((2, 32, 32, 1)),
+        steps=3000,
+        generator_adam=Adam(lr=2e-3),
+        discriminator_adam=Adam(lr=2e-3),
     ),
     Recipe(
         name="digits",
@@ -150,7 +154,7 @@ def recipe(name: str) -> Recipe:
 
     Example:
         >>> recipe("ring8").steps
-        4000
+        3000
     """
     if name not in RECIPES:
         raise ValueError(f"recipe must be one of {', '.join(RECIPES)}, got {name!r}")
