@@ -177,11 +177,13 @@ ZIPS: dict[str, tuple[str, Callable[[], bytes]]] = {
     "bytes after": ("bytes after its end", lambda: as_zip(payload()) + b"x"),
     "claims a comment": ("a comment", lambda: as_zip(payload())[:-2] + b"\x05\x00"),
     "truncated": ("truncated zip", lambda: saved(HONEST)[:-300]),
-    "TorchScript": (
+    "TorchScript's constants": (
         "TorchScript",
-        lambda: zipped(
-            [("a/data.pkl", payload()), ("a/constants.pkl", payload()), ("a/code/x.py", b"")]
-        ),
+        lambda: zipped([("a/data.pkl", payload()), ("a/constants.pkl", payload())]),
+    ),
+    "TorchScript's code": (
+        "TorchScript",
+        lambda: zipped([("a/data.pkl", payload()), ("a/code/x.py", b"")]),
     ),
     "Keras": (
         "not a torch checkpoint",
