@@ -83,9 +83,10 @@ def _point(found: LocalStability) -> str:
         for player, norm in forces.items()
     )
     if found.equilibrium is False:
-        pushed = " and ".join(p for p, norm in forces.items() if norm.interval[0] > 0.0)
+        felt = [player for player, norm in forces.items() if norm.interval[0] > 0.0]
+        pushed = "both players" if len(felt) > 1 else felt[0]
         return (
-            f"The point is not an equilibrium: {pushed} certainly still feels a force (squared norm "
+            f"The point is not an equilibrium: the force on {pushed} is certainly not zero (squared norm "
             f"of the expected gradient: {shown}), so what follows is local contraction of the flow, "
             "not stability of a solution."
         )

@@ -130,7 +130,7 @@ def _scatter(ax: Axes, found: BridgeMass) -> None:
         (fake[~on], GENERATOR, 3),
         (fake[on], FAILING, 5),
     ):
-        ax.plot(*points.T, "o", color=colour, markersize=size, alpha=0.5)
+        ax.plot(*points.T, "o", color=colour, markersize=size, alpha=0.5, markeredgewidth=0)
     ax.set_aspect("equal", adjustable="datalim")
     for i, (name, colour) in enumerate(
         (("real", REAL), ("generated", GENERATOR), ("in a gap", FAILING))

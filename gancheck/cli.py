@@ -19,10 +19,9 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Generator
+    from collections.abc import Generator
 
     from gancheck.diagnosis import Report
-    from gancheck.training.train import Progress
 
 __all__ = ["app", "main"]
 
@@ -134,9 +133,10 @@ def train(
 ) -> None:
     """Train a GAN of the zoo into a run directory that `diagnose` reads."""
     with _answering(f"gancheck train {recipe} --resume --out {shlex.quote(str(out))}"):
+        from gancheck.rendering.terminal import training_bar
         from gancheck.runner import train_recipe
 
-        with _bar(f"training {recipe}") as advance:
+        with training_bar(f"training {recipe}") as advance:
             train_recipe(
                 recipe,
                 out,
@@ -294,7 +294,7 @@ def explain(
     with _answering():
         from gancheck import content
 
-        typer.echo(_explanation(code, content.diagnostics(), content.theorems()))
+        typer.echo(content.explain(code))
 
 
 def main() -> None:
@@ -348,16 +348,6 @@ def _known(name: str, shelf: dict[str, Any], what: str) -> Any:
     return shelf[name]
 
 
-def _explanation(name: str, diagnostics: dict[str, Any], theorems: dict[str, Any]) -> str:
-    if name in diagnostics:
-        return (sys.modules[diagnostics[name].judge.__module__].__doc__ or "").strip()
-    theorem = _known(name, theorems, "diagnostic or theorem")
-    needs = "\n".join(f"  - {h.text}" for h in theorem.hypotheses)
-    return (
-        f"{theorem.title}\n\n{theorem.statement}\n\nHypotheses\n{needs}\n\nSource: {theorem.source}"
-    )
-
-
 def _codes(only: str | None) -> list[str] | None:
     return None if only is None else [code.strip() for code in only.split(",") if code.strip()]
 
@@ -368,36 +358,6 @@ def _command() -> str:
 
 def _progress(line: str) -> None:
     typer.echo(line, err=True)
-
-
-@contextlib.contextmanager
-def _bar(title: str) -> Generator[Callable[[Progress], None]]:
-    """A progress bar with rate and time left on a terminal, a line a tenth elsewhere."""
-    from rich.console import Console
-    from rich.progress import MofNCompleteColumn, TimeRemainingColumn
-    from rich.progress import Progress as Bars
-
-    console = Console(stderr=True)
-    if not console.is_terminal:
-        shown = -1
-
-        def line(now: Progress) -> None:
-            nonlocal shown
-            tenth = 10 * now.step // now.steps
-            if tenth > shown:
-                shown = tenth
-                _progress(f"{title}: step {now.step} of {now.steps}")
-
-        yield line
-        return
-    with Bars(
-        *Bars.get_default_columns()[:2],
-        MofNCompleteColumn(),
-        TimeRemainingColumn(),
-        console=console,
-    ) as bars:
-        task = bars.add_task(title)
-        yield lambda now: bars.update(task, completed=now.step, total=now.steps)
 
 
 def _finish(report: Report, out: Path, *, as_json: bool, fail_on: FailOn) -> None:

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from gancheck.diagnosis import Diagnostic
     from gancheck.theory.theorem import Theorem
 
-__all__ = ["BrokenShelf", "diagnostics", "theorems"]
+__all__ = ["BrokenShelf", "diagnostics", "explain", "theorems"]
 
 T = TypeVar("T")
 _HERE = Path(__file__).resolve().parent
@@ -65,6 +65,27 @@ def diagnostics() -> dict[str, Diagnostic]:
             raise BrokenShelf(f"{_file('diagnostics', name)}: {diagnostic.code} is taken already")
         found[diagnostic.code] = diagnostic
     return dict(sorted(found.items()))
+
+
+def explain(name: str) -> str:
+    """The page of a diagnostic, or the statement, hypotheses and source of a theorem.
+
+    Raises:
+        ValueError: neither shelf has that name.
+    """
+    asked = diagnostics().get(name)
+    if asked is not None:
+        return (sys.modules[asked.judge.__module__].__doc__ or asked.question).strip()
+    known = theorems()
+    if name not in known:
+        names = ", ".join([*diagnostics(), *known])
+        raise ValueError(f"unknown diagnostic or theorem {name!r}; there are {names}")
+    theorem = known[name]
+    needs = "\n".join(f"  - {h.text}" for h in theorem.hypotheses)
+    return (
+        f"{theorem.title}\n\n{theorem.statement}\n\n"
+        f"Hypotheses\n{needs}\n\nSource: {theorem.source}"
+    )
 
 
 def _objects(shelf: str, attribute: str, kind: type[T]) -> list[tuple[str, T]]:

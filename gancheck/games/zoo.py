@@ -123,7 +123,7 @@ _ALL = (
         latent=latents.normal(2),
         generator=_perceptron((2, 32, 32, 2)),
         discriminator=_perceptron((2, 32, 32, 1)),
-        steps=3000,
+        steps=5000,
         generator_adam=Adam(lr=2e-3),
         discriminator_adam=Adam(lr=2e-3),
     ),

@@ -1,21 +1,25 @@
-"""How do results read on a terminal: one table of findings, one of theorems."""
+"""How do results and progress read on a terminal: two tables and a bar."""
 
 from __future__ import annotations
 
+import contextlib
 from typing import TYPE_CHECKING, Any
 
 from rich.console import Console
 from rich.markup import escape
+from rich.progress import MofNCompleteColumn, TimeRemainingColumn
+from rich.progress import Progress as Bars
 from rich.table import Table
 
 from gancheck.rendering.text import clean
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Generator, Sequence
 
     from gancheck.diagnosis import Report
+    from gancheck.training.train import Progress
 
-__all__ = ["print_findings", "print_theorems"]
+__all__ = ["print_findings", "print_theorems", "training_bar"]
 
 
 def print_findings(report: Report) -> None:
@@ -46,3 +50,29 @@ def print_theorems(reports: Sequence[Any], confirmations: Sequence[dict[str, Any
     console.print(table)
     seconds = sum(r.seconds for r in reports)
     console.print(f"{sum(r.ok for r in reports)} of {len(reports)} hold, in {seconds:.1f} s")
+
+
+@contextlib.contextmanager
+def training_bar(title: str) -> Generator[Callable[[Progress], None]]:
+    """A bar with steps done and time left on a terminal, a line a tenth elsewhere."""
+    console = Console(stderr=True)
+    if not console.is_terminal:
+        shown = -1
+
+        def line(now: Progress) -> None:
+            nonlocal shown
+            tenth = 10 * now.step // now.steps
+            if tenth > shown:
+                shown = tenth
+                console.print(f"{title}: step {now.step} of {now.steps}")
+
+        yield line
+        return
+    with Bars(
+        *Bars.get_default_columns()[:2],
+        MofNCompleteColumn(),
+        TimeRemainingColumn(),
+        console=console,
+    ) as bars:
+        task = bars.add_task(title)
+        yield lambda now: bars.update(task, completed=now.step, total=now.steps)
