@@ -60,9 +60,7 @@ def test_a_published_whole_object_is_listed_and_says_what_it_needs(corpus: Path)
     index = read(corpus / "basic.steg")
     assert index.why_not.startswith("cannot be built: needs class steganogan.models.SteganoGAN")
     assert index.role.value == "unknown"
-    assert "critic.layers.0.weight" in {info.key for info in index.tensors} or any(
-        info.key.startswith("critic.") for info in index.tensors
-    )
+    assert any(info.key.startswith("critic.") for info in index.tensors)
     with pytest.raises(Refused, match="needs class"):
         load_tensors(corpus / "basic.steg")
 
