@@ -63,10 +63,9 @@ def started(out: Path, until: int) -> subprocess.Popen[str]:
 def test_after_kill_9_the_resumed_run_ends_in_the_bytes_of_an_uninterrupted_one(
     tmp_path: Path, whole: dict[str, bytes]
 ) -> None:
-    child = started(tmp_path / "cut", until=37)
-    child.send_signal(signal.SIGKILL)
-    assert child.wait(timeout=60) == -signal.SIGKILL
-    child.stdout.close()
+    with started(tmp_path / "cut", until=37) as child:
+        child.send_signal(signal.SIGKILL)
+        assert child.wait(timeout=60) == -signal.SIGKILL
     reached = RunDirectory(tmp_path / "cut").steps()[-1]
     assert 30 <= reached < 120
     on_cpu(tiny(steps=120), tmp_path / "cut", resume=True)
@@ -97,22 +96,21 @@ def test_killed_at_random_moments_again_and_again_the_run_still_ends_in_the_same
 ) -> None:
     on_cpu(tiny(steps=120), tmp_path / "whole")
     delays = torch.rand(4, generator=torch.Generator().manual_seed(0)).tolist()
-    started(tmp_path / "cut", until=1).kill()
+    with started(tmp_path / "cut", until=1) as child:
+        child.kill()
     program = CHILD.replace('device="cpu"', 'device="cpu", resume=True')
     root = Path(__file__).parents[2]
     for delay in delays:
-        child = subprocess.Popen(
+        with subprocess.Popen(
             [sys.executable, "-c", program, str(tmp_path / "cut")],
             cwd=root,
             env={**os.environ, "PYTHONPATH": str(root)},
             stdout=subprocess.PIPE,
             text=True,
-        )
-        assert child.stdout is not None
-        child.stdout.readline()
-        time.sleep(delay)
-        child.kill()
-        child.wait(timeout=60)
-        child.stdout.close()
+        ) as child:
+            assert child.stdout is not None
+            child.stdout.readline()
+            time.sleep(delay)
+            child.kill()
     on_cpu(tiny(steps=120), tmp_path / "cut", resume=True)
     assert everything(tmp_path / "cut") == everything(tmp_path / "whole")
