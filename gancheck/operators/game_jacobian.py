@@ -86,8 +86,8 @@ class GameJacobian(LinearOperator):
     Example:
         >>> from gancheck.games import analytic
         >>> game = analytic.bilinear(c=2.0)
-        >>> GameJacobian(game, game.sample(1)).dense().tolist()
-        [[0.0, 2.0], [-2.0, 0.0]]
+        >>> GameJacobian(game, game.sample(1)).dense().round().int().tolist()
+        [[0, 2], [-2, 0]]
     """
 
     def __init__(self, game: Game, batch: Batch) -> None:

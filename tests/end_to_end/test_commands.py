@@ -249,7 +249,7 @@ def test_the_published_gan_measures_as_published(corpus: Path, tmp_path: Path) -
         ("d_output", '"sigmoid"'), ("law", '"normal"'), ("range", "[-1.0, 1.0]"),
         ("kind", '"non-saturating"'),
     ):  # fmt: skip
-        text = text.replace(f'{key} = "TODO"', f"{key} = {value}")
+        text = text.replace(f'\n{key} = "TODO"', f"\n{key} = {value}")
     manifest.write_text(text)
     done = run(
         "audit", *files, "--manifest", manifest, "--data", data, "--out", tmp_path / "page",
