@@ -83,8 +83,7 @@ def explain(name: str) -> str:
     theorem = known[name]
     needs = "\n".join(f"  - {h.text}" for h in theorem.hypotheses)
     return (
-        f"{theorem.title}\n\n{theorem.statement}\n\n"
-        f"Hypotheses\n{needs}\n\nSource: {theorem.source}"
+        f"{theorem.title}\n\n{theorem.statement}\n\nHypotheses\n{needs}\n\nSource: {theorem.source}"
     )
 
 

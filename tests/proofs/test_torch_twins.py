@@ -30,7 +30,9 @@ def _jensen_shannon(p: np.ndarray, q: np.ndarray) -> float:
 
 
 @given(pairs=counts)
-def test_the_minimax_loss_at_the_best_discriminator_is_two_jsd(pairs: list[tuple[int, int]]) -> None:
+def test_the_minimax_loss_at_the_best_discriminator_is_two_jsd(
+    pairs: list[tuple[int, int]],
+) -> None:
     """optimal-discriminator, logit-is-log-density-ratio, minimax-value-is-jensen-shannon."""
     real, fake = _samples([a for a, _ in pairs]), _samples([b for _, b in pairs])
     p, q = (np.array(w, dtype=float) for w in zip(*pairs, strict=True))
