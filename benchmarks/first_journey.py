@@ -14,12 +14,12 @@ import time
 from typing import TYPE_CHECKING
 
 import torch
+from torch.nn.functional import softplus
 
 from gancheck import content, latents
 from gancheck.games.game import Game
 from gancheck.games.networks import dcgan_discriminator, dcgan_generator
 from gancheck.operators import GameJacobian, Hessian
-from gancheck.operators.game_jacobian import field
 from gancheck.theory.report import check
 
 if TYPE_CHECKING:
@@ -62,15 +62,23 @@ def _products() -> list[tuple[str, str, str, str]]:
     hessian = Hessian(game, "generator", batch)
     v = torch.randn(jacobian.shape[0], generator=rng)
     u = torch.randn(hessian.shape[0], generator=rng)
-    theta_g, theta_d = game.snapshot()
+    g, d = list(generator.parameters()), list(discriminator.parameters())
 
+    # The peers are written as a user would write them: plain modules, one shared D(G(z)).
     def gradient() -> None:
-        torch.autograd.grad(game.losses(theta_g, theta_d, batch)[0], theta_g)
+        score = discriminator(generator(batch.latent))
+        torch.autograd.grad(softplus(-score).mean(), g)
+
+    def field() -> None:
+        score = discriminator(generator(batch.latent))
+        loss_d = softplus(-discriminator(batch.real)).mean() + softplus(score).mean()
+        torch.autograd.grad(softplus(-score).mean(), g, retain_graph=True)
+        torch.autograd.grad(loss_d, d)
 
     pairs: list[tuple[str, Callable[[], object], Callable[[], object], str, str]] = [
-        ("J v, stored graph", lambda: jacobian.matvec(v), lambda: field(game, batch),
+        ("J v, stored graph", lambda: jacobian.matvec(v), field,
          "one evaluation of the field", "3.2"),
-        ("J^T v, stored graph", lambda: jacobian.rmatvec(v), lambda: field(game, batch),
+        ("J^T v, stored graph", lambda: jacobian.rmatvec(v), field,
          "one evaluation of the field", "-"),
         ("H v of the generator", lambda: hessian.matvec(u), gradient,
          "one gradient of its loss", "2.0"),

@@ -307,8 +307,8 @@ def _answering(resume: str = "") -> Generator[None]:
     """Turn each known way of going wrong into its exit code and one sentence."""
     try:
         yield
-    except KeyboardInterrupt:
-        _fail("interrupted" + (f"; go on with: {resume}" if resume else ""), 130)
+    except KeyboardInterrupt as stop:  # training's own kind says which step is saved
+        _fail(str(stop) or "interrupted" + (f"; go on with: {resume}" if resume else ""), 130)
     except Exception as error:
         code = _exit_code(error)
         if code is None:
@@ -328,8 +328,6 @@ def _exit_code(error: Exception) -> int | None:
     if "gancheck.training.outcomes" in sys.modules:
         from gancheck.training import outcomes
 
-        if isinstance(error, outcomes.Interrupted):
-            return 130
         if isinstance(error, (outcomes.Diverged, outcomes.WriteFailed)):
             return 4
         if isinstance(error, outcomes.Refused):

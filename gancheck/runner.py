@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import copy
 import hashlib
-from dataclasses import asdict, dataclass, replace
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 import torch
@@ -32,7 +32,7 @@ if TYPE_CHECKING:
     from gancheck.games.game import Game
     from gancheck.games.latents import Latent
     from gancheck.games.zoo import Adam, Recipe
-    from gancheck.training.train import Callback, Progress
+    from gancheck.training.train import Callback
 
 __all__ = ["AdamState", "Run", "diagnose_run", "load_run", "train_recipe"]
 
@@ -146,7 +146,6 @@ def train_recipe(
     device: str = "auto",
     checkpoint_every: int | None = None,
     callbacks: Sequence[Callback] = (),
-    progress: Callable[[int, int, dict[str, float]], None] | None = None,
     resume: bool = False,
 ) -> Run:
     """Train a recipe of the zoo and return its last state.
@@ -160,7 +159,6 @@ def train_recipe(
         device: `auto`, `cpu`, `cuda` or `cuda:INDEX`.
         checkpoint_every: steps between checkpoints.
         callbacks: called after each step.
-        progress: a plain callback: (step, steps, losses and other numbers of the step).
         resume: go on from the newest checkpoint.
 
     Returns:
@@ -171,12 +169,6 @@ def train_recipe(
         TrainingStopped: refused, diverged or not written, see `train`.
         Interrupted: Ctrl-C; the directory is usable.
     """
-
-    def tell(seen: Progress) -> None:
-        if progress is not None:
-            numbers = {k: v for k, v in asdict(seen.record).items() if v is not None}
-            progress(seen.step, seen.steps, numbers)
-
     train(
         recipe(name),
         out,
@@ -185,7 +177,7 @@ def train_recipe(
         loss=loss,
         device=device,
         checkpoint_every=checkpoint_every,
-        callbacks=(*callbacks, tell),
+        callbacks=callbacks,
         resume=resume,
     )
     return load_run(out)

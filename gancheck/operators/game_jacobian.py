@@ -23,34 +23,15 @@ from gancheck.operators.linear_operator import (
     LinearOperator,
     admit,
     flatten,
+    gradients,
+    pull,
     symmetry_defect,
 )
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
-
     from gancheck.games.game import Batch, Game
 
 __all__ = ["GameJacobian", "field"]
-
-
-def _gradient(loss: Tensor, theta: Sequence[Tensor]) -> Tensor:
-    return flatten(
-        torch.autograd.grad(
-            loss, theta, create_graph=True, allow_unused=True, materialize_grads=True
-        )
-    )
-
-
-def _pull(outputs: Tensor, theta: Sequence[Tensor], v: Tensor) -> Tensor:
-    """d<outputs, v>/d theta, zero where the outputs do not depend on anything."""
-    if not outputs.requires_grad:
-        return torch.zeros(sum(p.numel() for p in theta), dtype=v.dtype, device=v.device)
-    return flatten(
-        torch.autograd.grad(
-            outputs, theta, v, retain_graph=True, allow_unused=True, materialize_grads=True
-        )
-    )
 
 
 def field(game: Game, batch: Batch) -> Tensor:
@@ -94,20 +75,20 @@ class GameJacobian(LinearOperator):
         theta_g, theta_d = game.snapshot()
         both = [*theta_g, *theta_d]
         loss_g, loss_d = game.losses(theta_g, theta_d, batch)
-        g_all, d_all = _gradient(loss_g, both), _gradient(loss_d, both)
-        self.split = split = sum(p.numel() for p in theta_g)
-        own = torch.cat([g_all[:split], d_all[split:]])
-        self.field = own.detach()
+        g_all, d_all = gradients(loss_g, both), gradients(loss_d, both)
+        own = [*g_all[: len(theta_g)], *d_all[len(theta_g) :]]
+        self.split = sum(p.numel() for p in theta_g)
+        self.field = flatten(own).detach()
         self.losses = (float(loss_g.detach()), float(loss_d.detach()))
 
         def product(v: Tensor) -> Tensor:
-            return torch.cat([_pull(g_all, theta_g, v), _pull(d_all, theta_d, v)])
+            return torch.cat([pull(g_all, theta_g, v), pull(d_all, theta_d, v)])
 
         def transposed(v: Tensor) -> Tensor:
-            return _pull(own, both, v)
+            return pull(own, both, v)
 
-        n = own.numel()
-        super().__init__(n, product, transposed, dtype=own.dtype, device=own.device)
+        n, dtype, device = self.field.numel(), self.field.dtype, self.field.device
+        super().__init__(n, product, transposed, dtype=dtype, device=device)
         defect = symmetry_defect(self.matvec, self.rmatvec, n, self.dtype)
         admit(defect, self.dtype, "the game Jacobian")
         self.symmetry_defect = defect

@@ -10,17 +10,19 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-import torch
-
 from gancheck.operators.linear_operator import (
     LinearOperator,
     admit,
     flatten,
+    gradients,
+    pull,
     symmetry_defect,
     unflatten,
 )
 
 if TYPE_CHECKING:
+    import torch
+
     from gancheck.games.game import Batch, Game, Player
 
 __all__ = ["Hessian"]
@@ -54,27 +56,20 @@ class Hessian(LinearOperator):
         if player not in ("generator", "discriminator"):
             raise ValueError(f"player must be 'generator' or 'discriminator', got {player!r}")
         theta_g, theta_d = game.snapshot()
-        losses = game.losses(theta_g, theta_d, batch)
-        loss, own = (losses[0], theta_g) if player == "generator" else (losses[1], theta_d)
-        first = flatten(
-            torch.autograd.grad(
-                loss, own, create_graph=True, allow_unused=True, materialize_grads=True
-            )
-        )
+        own, other = (theta_g, theta_d) if player == "generator" else (theta_d, theta_g)
+        for p in other:  # constants here: no product should pay for their second derivatives
+            p.requires_grad_(False)  # noqa: FBT003 (torch's own signature)
+        loss = game.losses(theta_g, theta_d, batch)[0 if player == "generator" else 1]
+        first = gradients(loss, own)
         self.player = player
         self.loss = float(loss.detach())
-        self.gradient = first.detach()
+        self.gradient = flatten(first).detach()
 
         def product(v: torch.Tensor) -> torch.Tensor:
-            if not first.requires_grad:  # a loss linear in these parameters
-                return torch.zeros_like(v)
-            out = torch.autograd.grad(
-                first, own, v, retain_graph=True, allow_unused=True, materialize_grads=True
-            )
-            return flatten(out)
+            return pull(first, own, v)
 
-        n = first.numel()
-        super().__init__(n, product, product, dtype=first.dtype, device=first.device)
+        n, dtype, device = self.gradient.numel(), self.gradient.dtype, self.gradient.device
+        super().__init__(n, product, product, dtype=dtype, device=device)
         self._own = own
         defect = symmetry_defect(self.matvec, self.matvec, n, self.dtype)
         admit(defect, self.dtype, f"the {player}'s Hessian")
