@@ -4,7 +4,8 @@ Every figure of a diagnostic is drawn with these few functions: one palette in w
 one thing, one set of matplotlib defaults, direct labels instead of legends. Colours are sentinels:
 drawn with a value of `PALETTE`, an element changes with the page's colour scheme; any other colour
 stays as it is. Sizes are CSS pixels, because a figure has 72 dots an inch: 12 point text is 12
-pixels high on the page. matplotlib is imported only inside functions.
+pixels high on the page. matplotlib is imported only inside functions. It is one file, a little over
+400 lines, because a diagnostic that draws should find all it may draw with in one place.
 
 Example:
     >>> @page_style()
