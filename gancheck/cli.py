@@ -388,7 +388,7 @@ def _confirm(theorems: list[Any], examples: int) -> tuple[bool, list[dict[str, A
         failed = [f for f in found.forms if not f.held]
         for form in failed:
             _progress(f"{theorem.id}: {form.says} fails at {form.counterexample}")
-        text = f"{len(found.forms)} form{'s' * (len(found.forms) != 1)} held"
+        text = f"{len(found.forms)} held"
         if failed:
             text = f"fails at {failed[0].counterexample}"
         out.append({"id": theorem.id, "holds": found.ok, "text": text})

@@ -35,11 +35,11 @@ def print_findings(report: Report) -> None:
 
 
 def print_theorems(reports: Sequence[Any], confirmations: Sequence[dict[str, Any]]) -> None:
-    """Status, tier, refuted mutants and seconds of each theorem, and what random draws said."""
+    """One row a theorem: status, tier, refuted mutants, seconds, and what random draws said."""
     confirmed = {c["id"]: c["text"] for c in confirmations}
-    table = Table(box=None)
-    for name in ("theorem", "status", "tier", "steps", "mutants refuted", "seconds"):
-        table.add_column(name, overflow="fold", no_wrap=name == "theorem")
+    table = Table(box=None, padding=(0, 1, 0, 0), pad_edge=False)
+    for name in ("theorem", "status", "tier", "steps", "refuted", "seconds"):
+        table.add_column(name, overflow="fold", no_wrap=True)
     if confirmed:
         table.add_column("confirmed")
     for r in reports:
