@@ -56,10 +56,8 @@ class Hessian(LinearOperator):
         if player not in ("generator", "discriminator"):
             raise ValueError(f"player must be 'generator' or 'discriminator', got {player!r}")
         theta_g, theta_d = game.snapshot()
-        own, other = (theta_g, theta_d) if player == "generator" else (theta_d, theta_g)
-        for p in other:  # constants here: no product should pay for their second derivatives
-            p.requires_grad_(False)  # noqa: FBT003 (torch's own signature)
-        loss = game.losses(theta_g, theta_d, batch)[0 if player == "generator" else 1]
+        losses = game.losses(theta_g, theta_d, batch)
+        loss, own = (losses[0], theta_g) if player == "generator" else (losses[1], theta_d)
         first = gradients(loss, own)
         self.player = player
         self.loss = float(loss.detach())
