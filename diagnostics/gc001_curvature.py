@@ -131,7 +131,7 @@ def figure(found: HessianSpectra, width_px: int) -> Figure:
         ax.set_yticks([])
         symlog(ax, "x", low=1.3 * low, high=1.3 * high, linear=linear)
         label(ax, 1.3 * low, 1.25, player, colour)
-        note = f"{number_text(rest)} not resolved" if rest > 0 else "all resolved"
+        note = f"{number_text(rest, 9)} not resolved" if rest > 0 else "all resolved"
         label(ax, 1.3 * high, 1.25, note, MUTED, bold=False, size=11.5, align="right")
         ax.axvline(0.0, color=MUTED, linewidth=1, zorder=0)
     x_title(axes[-1], f"eigenvalue (linear within ±{number_text(linear, 2)})")
