@@ -110,7 +110,7 @@ def general(
     a lower bound; ask for a dozen and set it beside ||A||_2.
 
     Raises:
-        NotConverged: fewer than one pair converged.
+        NotConverged: a pair did not converge; for the largest imaginary part, none did.
     """
     n, before = operator.shape[0], operator.products
     dense = n <= max(_DENSE, k + 2)
@@ -130,6 +130,7 @@ def general(
             v0=_start(operator, seed) if start is None else start,
             tol=_tolerance(operator.dtype, tol),
             maxiter=restarts,
+            partial=which == "LI",
         )
     return _checked(operator, values, vectors, before, dense=dense)
 
@@ -206,14 +207,24 @@ def _start(operator: LinearOperator, seed: int) -> np.ndarray:
 
 
 def _arpack(
-    solver: Callable[..., Any], operator: LinearOperator, what: str, **options: Any
+    solver: Callable[..., Any],
+    operator: LinearOperator,
+    what: str,
+    *,
+    partial: bool = False,
+    **options: Any,
 ) -> tuple[np.ndarray, np.ndarray]:
-    """Values and vectors that converged; at least one."""
+    """All values and vectors asked for; with `partial`, those that converged, at least one.
+
+    The pairs that converge first need not hold the extreme one, so only a search whose result is
+    read as a bound from inside may take what there is.
+    """
     try:
         return solver(operator.to_scipy(), **{"maxiter": _RESTARTS, **options})
     except linalg.ArpackNoConvergence as stop:
-        if len(stop.eigenvalues) == 0:
-            raise NotConverged(f"no convergence for {what}") from stop
+        found = len(stop.eigenvalues)
+        if not partial or found == 0:
+            raise NotConverged(f"no convergence for {what}: {found} pairs found") from stop
         return stop.eigenvalues, stop.eigenvectors
     except linalg.ArpackError as stop:
         raise NotConverged(f"ARPACK stopped on {what}: {stop}") from stop

@@ -22,7 +22,7 @@ from gancheck.measures.rotation import rotation
 from gancheck.measures.spectrum import hessian_spectra
 from gancheck.measures.stability import Outcome, field_norm, local_stability
 from gancheck.operators import GameJacobian
-from gancheck.operators.eigenpairs import ends, general, largest_norm
+from gancheck.operators.eigenpairs import NotConverged, ends, general, largest_norm
 from gancheck.operators.linear_operator import LinearOperator
 from tests.oracles import jacobian_by_autograd, tiny_game
 
@@ -58,6 +58,13 @@ def test_large_operators_give_the_extremes_of_a_dense_solve() -> None:
     assert norm == pytest.approx(float(torch.linalg.matrix_norm(a, 2)), abs=1e-6)
     assert error < 1e-3
     assert np.linalg.norm(vector) == pytest.approx(1.0)
+
+
+def test_a_search_that_stops_early_gives_no_extreme_instead_of_a_wrong_one() -> None:
+    rng = torch.Generator().manual_seed(0)
+    a = torch.randn(500, 500, generator=rng, dtype=torch.float64)
+    with pytest.raises(NotConverged, match="SR"):
+        general(as_operator(a), "SR", k=6, tol=1e-10, restarts=1)
 
 
 def test_the_measured_spectrum_of_a_small_gan_is_the_dense_one() -> None:
