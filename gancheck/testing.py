@@ -243,9 +243,18 @@ def confirm(theorem: Theorem, examples: int = 200, *, seed: int = 0) -> ConfirmR
     return ConfirmReport(theorem.id, [_confirm_form(f, examples, seed) for f in theorem.numeric])
 
 
+def _drawing(form: NumericForm) -> SearchStrategy[Any]:
+    if isinstance(form.over, str):
+        if form.over not in STRATEGIES:
+            raise ValueError(
+                f"'{form.says}' draws from {form.over!r}, not one of {sorted(STRATEGIES)}"
+            )
+        return STRATEGIES[form.over]
+    return st.tuples(*(st.floats(low, high) for low, high in form.over))
+
+
 def _confirm_form(form: NumericForm, examples: int, seed: int) -> FormResult:
-    if form.over not in STRATEGIES:
-        raise ValueError(f"'{form.says}' draws from {form.over!r}, not one of {sorted(STRATEGIES)}")
+    strategy = _drawing(form)
     tried = 0
 
     def fails(arguments: tuple[Any, ...]) -> bool:
@@ -253,7 +262,7 @@ def _confirm_form(form: NumericForm, examples: int, seed: int) -> FormResult:
         tried += 1
         return form.excess(*arguments) > 0
 
-    found = _find(STRATEGIES[form.over], fails, examples, seed)
+    found = _find(strategy, fails, examples, seed)
     if found is None:
         return FormResult(form.says, tried, held=True, counterexample="")
     return FormResult(form.says, tried, held=False, counterexample=_in_words(form, found))

@@ -43,6 +43,7 @@ from gancheck.theory import (
     greater,
     less,
 )
+from gancheck.theory.literature import MUNKRES_2000
 
 r, s, gap, z, eps, left, right, middle = sp.symbols("r s delta z eps left right middle")
 half = sp.Rational(1, 2)
@@ -300,9 +301,6 @@ theorem = Theorem(
     statement="supp(G#p_z) = closure of G(supp p_z), connected for connected supp p_z and "
     "continuous G: two charged, disjoint, closed sets leave mass between them. The clamp of L z "
     "to [-delta/2, delta/2], z normal, puts 2 Phi(delta/(2 L)) - 1 there.",
-    statement_latex=r"\operatorname{supp} G_\# p_z = \overline{G(\operatorname{supp} p_z)},\qquad "
-    r"q\bigl((A\cup B)^c\bigr) > 0,\qquad q_{\text{clamp}} = 2\Phi\!\left(\tfrac{\delta}{2L}"
-    r"\right) - 1",
     parts={
         "reach": sp.Integer(1),
         "below_one": "<",
@@ -314,9 +312,9 @@ theorem = Theorem(
     derive=derive,
     hypotheses=hypotheses,
     mutants=mutants,
-    source="Munkres, Topology, section 23; the quantitative gap is computed",
-    claims=["S42", "S43"],
-    caveat="A connected latent space is not enough: the support of p_z must be connected. Modes "
+    sources=[MUNKRES_2000.at("section 23")],
+    claims={"S42": "cited", "S43": "cited"},
+    note="A connected latent space is not enough: the support of p_z must be connected. Modes "
     "cannot be represented exactly without a bridge, but can be approximated: the bridge's mass "
     "tends to 0 as the Lipschitz constant grows.",
     numeric=[

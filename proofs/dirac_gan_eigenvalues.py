@@ -31,6 +31,7 @@ from gancheck.theory import (
     equal,
     greater,
 )
+from gancheck.theory.literature import MESCHEDER_2018
 from gancheck.theory.toy_games import (
     ToyGame,
     dirac,
@@ -236,17 +237,14 @@ theorem = Theorem(
     statement="Eigenvalues of J = dv/dtheta at the equilibrium: minimax and non-saturating "
     "+-i/2, WGAN +-i, R1 g/2 +- sqrt(g^2/4 - 1/4), instance noise s^2/4 +- sqrt(s^4/16 - 1/4), "
     "consensus k/4 +- i/2.",
-    statement_latex=r"\lambda_{\text{minimax}} = \pm\tfrac{i}{2},\quad \lambda_{\text{WGAN}} = "
-    r"\pm i,\quad \lambda_{R_1} = \tfrac{\gamma}{2} \pm \sqrt{\tfrac{\gamma^2}{4} - \tfrac14}",
     parts=parts,
     derive=derive,
     hypotheses=hypotheses,
     mutants=mutants,
-    source="Mescheder, Geiger & Nowozin (2018), Which training methods for GANs do actually "
-    "converge?",
-    claims=["S22", "L15"],
+    sources=[MESCHEDER_2018],
+    claims={"S22": "proof", "L15": "proof"},
     uses=[game_jacobian_splits.theorem],
-    caveat="Zero real part decides nothing about the nonlinear flow: the linearisation is "
+    note="Zero real part decides nothing about the nonlinear flow: the linearisation is "
     "inconclusive there. Simultaneous descent with any step h > 0 expands it, |1 - h i/2| > 1.",
     numeric=[
         NumericForm(

@@ -28,6 +28,7 @@ from gancheck.theory import (
     Witness,
     equal,
 )
+from gancheck.theory.literature import BALDUZZI_2018
 from gancheck.theory.toy_games import ToyGame
 
 x1, x2, y1, y2 = sp.symbols("x1 x2 y1 y2")
@@ -224,8 +225,6 @@ theorem = Theorem(
     title="The game Jacobian splits into curvature and rotation",
     statement="J = S + A; in a zero-sum game S = diag(V_GG, -V_DD) and "
     "A = [[0, V_GD], [-V_DG, 0]]; d/dt |v|^2/2 = -v^T S v along theta' = -v.",
-    statement_latex=r"J = S + A,\quad S = \begin{pmatrix}V_{GG}&0\\0&-V_{DD}\end{pmatrix},\quad "
-    r"A = \begin{pmatrix}0&V_{GD}\\-V_{DG}&0\end{pmatrix}",
     parts={
         "loss_d": -value,
         "symmetric": symmetric_claim.as_immutable(),
@@ -234,9 +233,9 @@ theorem = Theorem(
     derive=derive,
     hypotheses=hypotheses,
     mutants=mutants,
-    source="Balduzzi et al. (2018), The mechanics of n-player differentiable games",
-    claims=["S33", "L18"],
-    caveat="The engine decides for two parameters a player; every entry of the general case is an "
+    sources=[BALDUZZI_2018],
+    claims={"S33": "proof", "L18": "proof"},
+    note="The engine decides for two parameters a player; every entry of the general case is an "
     "entry of this one, since the claim is about pairs (and triples) of parameters.",
     numeric=[
         NumericForm(

@@ -34,6 +34,7 @@ from gancheck.theory import (
     equal,
     less,
 )
+from gancheck.theory.literature import GOODFELLOW_2014
 
 from . import minimax_value_is_jensen_shannon as mv  # noqa: TID251  (a neighbour on the shelf)
 
@@ -192,8 +193,6 @@ theorem = Theorem(
     title="The data law is the global minimum, by an explicit saddle",
     statement="V(q, 1/2) = -2 ln 2 for every q and V(p, D) <= -2 ln 2 for every D; "
     "max_D V(q, D) = -2 ln 2 exactly where q = p.",
-    statement_latex=r"V(p, D) \leq V(p, \tfrac12) = -2\ln 2 = V(q, \tfrac12)\quad"
-    r"\text{for all } q, D",
     parts={
         "saddle": half,
         "ceiling": value,
@@ -203,10 +202,10 @@ theorem = Theorem(
     derive=derive,
     hypotheses=hypotheses,
     mutants=mutants,
-    source="Goodfellow et al. (2014), Generative adversarial nets, Theorem 1",
-    claims=["S12", "S13", "L1", "L23"],
+    sources=[GOODFELLOW_2014.at("Theorem 1")],
+    claims={"S12": "proof", "S13": "proof", "L1": "proof", "L23": "proof"},
     uses=[mv.theorem],
-    caveat="V itself has no minimum: -2 ln 2 is the minimum over q of the maximum over D. It is "
+    note="V itself has no minimum: -2 ln 2 is the minimum over q of the maximum over D. It is "
     "attained only if the generator's family holds p.",
     numeric=[
         NumericForm(

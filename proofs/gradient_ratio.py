@@ -2,8 +2,7 @@
 
 Statement
     For one sample with D(G(z)) = d, |grad(-ln d)| / |grad ln(1 - d)| = (1 - d)/d in every smooth
-    parametrisation: 1 at d = 1/2, 99 at d = 1/100. With respect to the logit the two derivatives
-    are -d (saturating) and -(1 - d) (non-saturating).
+    parametrisation: 1 at d = 1/2, 99 at d = 1/100.
 
 Assumptions
     0 < d < 1; one sample; the derivative of d does not vanish.
@@ -22,24 +21,24 @@ from gancheck.theory import (
     Hypothesis,
     Mutant,
     NumericForm,
-    RationalSign,
     Relation,
     Step,
     Theorem,
     Witness,
     equal,
+    greater,
     less,
 )
+from gancheck.theory.literature import GOODFELLOW_2014
 
-d, w, chain, s = sp.symbols("d w chain s")
+d, chain, s = sp.symbols("d chain s")
 score = sp.Function("d")(s)
-saturating = sp.log(1 - d)
-non_saturating = -sp.log(d)
+saturating, non_saturating = sp.log(1 - d), -sp.log(d)
 ratio = (1 - d) / d
-half = sp.Rational(1, 2)
+quarter, half, hundredth = sp.Rational(1, 4), sp.Rational(1, 2), sp.Rational(1, 100)
 
 inside = Domain({d: (0, 1)})
-chained = Domain({d: (0, 1), chain: (-sp.oo, sp.oo)}, nonzero=(chain,))
+moving = Domain({d: (0, 1), chain: (-sp.oo, sp.oo)}, nonzero=(chain,))
 
 
 def along(loss):
@@ -48,174 +47,121 @@ def along(loss):
     return slope.xreplace({sp.Derivative(score, s): chain}).xreplace({score: d})
 
 
-def in_logit(loss):
-    """The derivative of a loss in the logit s, d = 1/(1 + w), w = exp(-s), dw/ds = -w."""
-    return -w * sp.diff(loss.subs(d, 1 / (1 + w)), w)
-
-
 def derive(c):
     """The steps, for any pair of losses and any claimed ratio."""
-    at_logit = 1 / (1 + w)
+    slopes = sp.diff(c.saturating, d), sp.diff(c.non_saturating, d)
     return [
         Step(
-            says="Along any smooth parametrisation the chain factor cancels",
-            claim=equal(along(c.non_saturating) / along(c.saturating), c.ratio),
-            over=chained,
-            by=RationalSign(),
+            "Along any smooth parametrisation the chain factor cancels",
+            equal(along(c.non_saturating) / along(c.saturating), c.ratio),
+            moving,
         ),
         Step(
-            says="Both losses decrease in d, so the ratio of sizes is the ratio of derivatives",
-            claim=less(0, sp.diff(c.saturating, d) * sp.diff(c.non_saturating, d)),
-            over=inside,
-            by=RationalSign(),
+            "Both losses move the same way, so the ratio of sizes is that of the derivatives",
+            greater(slopes[0] * slopes[1], 0),
+            inside,
         ),
+        Step("The gradients are equal at d = 1/2", equal(c.ratio.subs(d, half), 1)),
+        Step("At d = 1/100 the ratio is 99", equal(c.ratio.subs(d, hundredth), 99)),
         Step(
-            says="Per logit, the saturating loss has derivative -d",
-            claim=equal(in_logit(c.saturating), -at_logit),
-            over=Domain({w: (0, sp.oo)}),
-            by=RationalSign(),
+            "Where D recognises fakes (d < 1/2) the non-saturating gradient is the larger",
+            Relation(c.ratio, c.below_half, sp.Integer(1)),
+            Domain({d: (0, half)}),
         ),
-        Step(
-            says="Per logit, the non-saturating loss has derivative -(1 - d)",
-            claim=equal(in_logit(c.non_saturating), at_logit - 1),
-            over=Domain({w: (0, sp.oo)}),
-            by=RationalSign(),
-        ),
-        Step(
-            says="Both gradients are equal at d = 1/2",
-            claim=equal(c.ratio.subs(d, half), 1),
-            by=RationalSign(),
-        ),
-        Step(
-            says="At d = 1/100 the ratio is 99",
-            claim=equal(c.ratio.subs(d, sp.Rational(1, 100)), 99),
-            by=RationalSign(),
-        ),
-        Step(
-            says="Where D recognises fakes (d < 1/2) the non-saturating gradient is the larger",
-            claim=Relation(c.ratio, c.below_half, sp.Integer(1)),
-            over=Domain({d: (0, half)}),
-            by=RationalSign(),
-        ),
-        Step(
-            says="The ratio falls strictly as d rises",
-            claim=less(sp.diff(c.ratio, d), 0),
-            over=inside,
-            by=RationalSign(),
-        ),
+        Step("The ratio falls strictly as d rises", less(sp.diff(c.ratio, d), 0), inside),
     ]
 
 
 first, second = sp.symbols("first second")
 batch = (-1 / first + 1 / second) / (-1 / (1 - first) + 1 / (1 - second))
+two_samples = Domain({first: (0, 1), second: (0, 1)}, nonzero=(first - second,))
 
 hypotheses = [
     Hypothesis(
-        text="0 < d < 1",
-        needed_because=Witness(
-            point={d: 0},
-            words="at d = 0 the inverse ratio is 0: no finite number is the ratio",
+        "0 < d < 1",
+        Witness(
+            {d: 0},
+            "at d = 0 the inverse ratio is 0: no finite number is the ratio",
+            breaks=[Step("the inverse ratio is positive", greater(d / (1 - d), 0), inside)],
+        ),
+    ),
+    Hypothesis(
+        "one sample",
+        Witness(
+            {first: quarter, second: half},
+            "two samples with opposite directions, d = 1/4 and 1/2: the batch ratio is 3, the "
+            "ratio at the mean d = 3/8 is 5/3",
             breaks=[
                 Step(
-                    says="the inverse ratio is positive, so that the ratio is finite",
-                    claim=less(0, sp.cancel(1 / ratio)),
-                    over=inside,
-                    by=RationalSign(),
+                    "the batch ratio is the ratio at the mean d",
+                    equal(batch, ratio.subs(d, (first + second) / 2)),
+                    two_samples,
                 )
             ],
         ),
     ),
     Hypothesis(
-        text="one sample",
-        needed_because=Witness(
-            point={first: sp.Rational(1, 4), second: half},
-            words="two samples with opposite directions, d = 1/4 and 1/2: the batch ratio is 3, "
-            "the ratio at the mean d = 3/8 is 5/3",
+        "the derivative of d does not vanish",
+        Witness(
+            {chain: 0, d: half},
+            "where the derivative of d is 0 both gradients are 0 and have no ratio",
             breaks=[
-                Step(
-                    says="the batch ratio is the ratio at the mean d",
-                    claim=equal(batch, ratio.subs(d, (first + second) / 2)),
-                    over=Domain({first: (0, 1), second: (0, 1)}, nonzero=(first - second,)),
-                    by=RationalSign(),
-                )
-            ],
-        ),
-    ),
-    Hypothesis(
-        text="the derivative of d does not vanish",
-        needed_because=Witness(
-            point={chain: 0, d: half},
-            words="where the derivative of d is 0 both gradients are 0 and have no ratio",
-            breaks=[
-                Step(
-                    says="the saturating gradient is not 0",
-                    claim=less(0, along(saturating) ** 2),
-                    over=chained,
-                    by=RationalSign(),
-                )
+                Step("the saturating gradient is not 0", greater(along(saturating) ** 2, 0), moving)
             ],
         ),
     ),
 ]
 
+at_quarter = {d: quarter, chain: 1}
 mutants = [
     Mutant(
-        says="the ratio is 1/d, 100 at d = 1/100",
-        change={"ratio": 1 / d},
-        witness={d: sp.Rational(1, 100), chain: 1},
-        why="99, not 100",
-        kind="near-miss",
+        "the ratio is 1/d, 100 at d = 1/100",
+        {"ratio": 1 / d},
+        {d: hundredth, chain: 1},
+        "99, not 100",
+        "near-miss",
     ),
     Mutant(
-        says="the ratio is d/(1 - d)",
-        change={"ratio": d / (1 - d)},
-        witness={d: sp.Rational(1, 4), chain: 1},
-        why="which gradient is the larger",
-        kind="structural",
+        "the ratio is d/(1 - d)", {"ratio": d / (1 - d)}, at_quarter, "which gradient is the larger"
     ),
     Mutant(
-        says="the ratio is ((1 - d)/d)^2",
-        change={"ratio": ratio**2},
-        witness={d: sp.Rational(1, 4), chain: 1},
-        why="the chain factor enters both gradients once",
-        kind="structural",
+        "the ratio is ((1 - d)/d)^2",
+        {"ratio": ratio**2},
+        at_quarter,
+        "the chain factor enters both gradients once",
     ),
     Mutant(
-        says="below d = 1/2 the ratio is below 1",
-        change={"below_half": "<"},
-        witness={d: sp.Rational(1, 4)},
-        why="the side on which saturation happens",
-        kind="structural",
+        "below d = 1/2 the ratio is below 1",
+        {"below_half": "<"},
+        {d: quarter},
+        "the side on which saturation happens",
     ),
     Mutant(
-        says="the saturating loss is ln(1 + d)",
-        change={"saturating": sp.log(1 + d)},
-        witness={d: sp.Rational(1, 4), chain: 1, w: 3},
-        why="the sign inside the saturating loss",
-        kind="structural",
+        "the saturating loss is ln(1 + d)",
+        {"saturating": sp.log(1 + d)},
+        at_quarter,
+        "the sign inside the saturating loss",
     ),
 ]
-
-
-def _quotient(logit: float) -> float:
-    """Ratio of central differences of the two losses in the logit, as training code has them."""
-    step = 1e-4
-    d_ns = _softplus(-(logit + step)) - _softplus(-(logit - step))
-    d_sat = -_softplus(logit + step) + _softplus(logit - step)
-    return d_ns / d_sat * math.exp(logit)  # (1 - d)/d = exp(-logit)
 
 
 def _softplus(x: float) -> float:
     return max(x, 0.0) + math.log1p(math.exp(-abs(x)))
 
 
+def _quotient(logit: float) -> float:
+    """Central differences of the two losses in the logit, as training code has them."""
+    step = 1e-4
+    non_saturating = _softplus(-(logit + step)) - _softplus(-(logit - step))
+    saturating = -_softplus(logit + step) + _softplus(logit - step)
+    return non_saturating / saturating * math.exp(logit)  # (1 - d)/d = exp(-logit)
+
+
 theorem = Theorem(
     id="gradient-ratio",
     title="Non-saturating over saturating gradient is (1 - d)/d",
-    statement="Per sample, |grad(-ln d)| / |grad ln(1 - d)| = (1 - d)/d in every smooth "
-    "parametrisation: 1 at d = 1/2 and 99 at d = 1/100.",
-    statement_latex=r"\frac{\lVert\nabla(-\ln d)\rVert}{\lVert\nabla\ln(1-d)\rVert} = "
-    r"\frac{1-d}{d}",
+    statement="Per sample, the gradient of {non_saturating} is {ratio} times as large as that of "
+    "{saturating}, in every smooth parametrisation: 1 at d = 1/2 and 99 at d = 1/100.",
     parts={
         "saturating": saturating,
         "non_saturating": non_saturating,
@@ -225,20 +171,18 @@ theorem = Theorem(
     derive=derive,
     hypotheses=hypotheses,
     mutants=mutants,
-    source="Goodfellow et al. (2014), Generative adversarial nets, section 3 (the two losses)",
-    claims=["S23", "S24", "S26", "S27", "S28", "S29"],
-    caveat="The saturating gradient is proportional to d per logit, not per probability, where it "
-    "is -1/(1 - d). The ratio of two batch gradients is not the mean of this ratio.",
+    sources=[GOODFELLOW_2014.at("section 3")],
+    claims={"S26": "proof", "S27": "proof", "S28": "proof"},
     numeric=[
         NumericForm(
-            says="central differences of the two losses in the logit give (1 - d)/d",
-            over="logit",
-            left=_quotient,
-            right=lambda logit: 1.0,  # noqa: ARG005
-            relation="==",
-            tolerance=lambda logit: 1e-8 + 1e-11 * math.exp(abs(logit)),
-            reason="truncation (1e-4)^2/6 of each difference, and rounding 2e-16 over differences "
-            "of size 2e-4 * min(d, 1 - d)",
-        ),
+            "central differences of the two losses in the logit give (1 - d)/d",
+            "logit",
+            _quotient,
+            "==",
+            lambda logit: 1.0,  # noqa: ARG005
+            lambda logit: 1e-8 + 1e-11 * math.exp(abs(logit)),
+            "truncation (1e-4)^2/6 of each difference, and rounding 2e-16 over differences of "
+            "size 2e-4 * min(d, 1 - d)",
+        )
     ],
 )

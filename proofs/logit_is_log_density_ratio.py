@@ -32,6 +32,7 @@ from gancheck.theory import (
     greater,
     less,
 )
+from gancheck.theory.literature import GOODFELLOW_2014, MAO_2017
 
 from . import optimal_discriminator as od  # noqa: TID251  (a neighbour on the shelf)
 
@@ -246,8 +247,6 @@ theorem = Theorem(
     title="The logit of D* is the log density ratio",
     statement="logit D* = ln(p/q) + ln(pi/(1 - pi)); for least squares with codes a (fake) and "
     "b (real), p/q = (d* - a)/(b - d*).",
-    statement_latex=r"\operatorname{logit} D^* = \ln\frac{p}{q} + \ln\frac{\pi}{1-\pi},\qquad "
-    r"\frac{p}{q} = \frac{d^*-a}{b-d^*}\ \text{(least squares)}",
     parts={
         "link": link,
         "log_ratio": log_ratio,
@@ -257,10 +256,10 @@ theorem = Theorem(
     derive=derive,
     hypotheses=hypotheses,
     mutants=mutants,
-    source="Goodfellow et al. (2014), Proposition 1; Mao et al. (2017) for least squares",
-    claims=["S8"],
+    sources=[GOODFELLOW_2014.at("Proposition 1"), MAO_2017],
+    claims={"S8": "proof"},
     uses=[od.theorem],
-    caveat="A trained discriminator is a density ratio only if it is calibrated: hinge and "
+    note="A trained discriminator is a density ratio only if it is calibrated: hinge and "
     "Wasserstein critics, smoothed labels and an unbalanced batch all break the reading.",
     numeric=numeric,
 )

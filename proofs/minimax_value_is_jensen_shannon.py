@@ -32,6 +32,7 @@ from gancheck.theory import (
     at_most,
     equal,
 )
+from gancheck.theory.literature import GOODFELLOW_2014
 
 from . import optimal_discriminator as od  # noqa: TID251  (a neighbour on the shelf)
 
@@ -275,7 +276,6 @@ theorem = Theorem(
     title="The value at the optimal discriminator is 2 JSD - 2 ln 2",
     statement="V(D*) = 2 JSD(p, q) - 2 ln 2, between -2 ln 2 and 0; with prior pi it is "
     "JSD_pi(p, q) - H(pi). The infimum over D is minus infinity.",
-    statement_latex=r"\max_D V(G,D) = 2\,\mathrm{JSD}(p\,\|\,q) - 2\ln 2 \in [-2\ln 2,\ 0]",
     parts={
         "divergence": jsd,
         "factor": sp.Integer(2),
@@ -288,10 +288,10 @@ theorem = Theorem(
     derive=derive,
     hypotheses=hypotheses,
     mutants=mutants,
-    source="Goodfellow et al. (2014), Generative adversarial nets, Theorem 1",
-    claims=["S3", "S9", "L1"],
+    sources=[GOODFELLOW_2014.at("Theorem 1")],
+    claims={"S3": "proof", "S9": "proof", "L1": "proof"},
     uses=[od.theorem],
-    caveat="V itself has no minimum: only its maximum over D is bounded. Training minimises a "
+    note="V itself has no minimum: only its maximum over D is bounded. Training minimises a "
     "Jensen-Shannon divergence only where D is optimal again at every step of G.",
     numeric=numeric,
 )

@@ -33,6 +33,7 @@ from gancheck.theory import (
     greater,
     less,
 )
+from gancheck.theory.literature import GOODFELLOW_2014
 
 p, q, d, u, v = sp.symbols("p q d u v")
 prior = sp.Symbol("pi")
@@ -299,15 +300,13 @@ theorem = Theorem(
     statement="D* = pi p / (pi p + (1 - pi) q) is the one maximiser of pi p ln d + "
     "(1 - pi) q ln(1 - d) over 0 < d < 1; where p = 0 < q the optimum is 0, where q = 0 < p it "
     "is 1 (limits, not attained inside), where p = q = 0 every d is optimal.",
-    statement_latex=r"D^*(x) = \frac{\pi\,p(x)}{\pi\,p(x) + (1-\pi)\,q(x)} = "
-    r"\arg\max_{0<d<1}\ \pi\,p(x)\ln d + (1-\pi)\,q(x)\ln(1-d)",
     parts={"payoff": payoff, "optimum": optimum},
     derive=derive,
     hypotheses=hypotheses,
     mutants=mutants,
-    source="Goodfellow et al. (2014), Generative adversarial nets, Proposition 1 (pi = 1/2)",
-    claims=["S4", "S5", "S6", "S7", "L1"],
-    caveat="The maximiser is unique only where p + q > 0. Where one density is 0 the optimum is at "
+    sources=[GOODFELLOW_2014.at("Proposition 1")],
+    claims={"S4": "proof", "S5": "proof", "S6": "proof", "S7": "proof", "L1": "proof"},
+    note="The maximiser is unique only where p + q > 0. Where one density is 0 the optimum is at "
     "the boundary and no derivative vanishes. The minibatch ratio acts as a prior only "
     "if the loss is averaged over the joint batch; the usual sum of two means has pi = 1/2.",
     numeric=numeric,

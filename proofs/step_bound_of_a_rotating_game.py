@@ -29,6 +29,7 @@ from gancheck.theory import (
     greater,
     less,
 )
+from gancheck.theory.literature import MESCHEDER_2017
 
 from . import game_jacobian_splits  # noqa: TID251  (a neighbour on the shelf)
 
@@ -194,16 +195,14 @@ theorem = Theorem(
     title="Rotation shrinks the largest contracting step",
     statement="|1 - h l| < 1 exactly for 0 < h < 2 Re l/|l|^2; a spectrum contracts exactly below "
     "the least of these bounds.",
-    statement_latex=r"|1 - h\lambda| < 1 \iff 0 < h < \frac{2\operatorname{Re}\lambda}"
-    r"{|\lambda|^2},\qquad h_{\max} = \min_\lambda \frac{2\operatorname{Re}\lambda}{|\lambda|^2}",
     parts={"bound": bound, "join": sp.Min},
     derive=derive,
     hypotheses=hypotheses,
     mutants=mutants,
-    source="Mescheder, Nowozin & Geiger (2017), The numerics of GANs",
-    claims=["L20"],
+    sources=[MESCHEDER_2017],
+    claims={"L20": "proof"},
     uses=[game_jacobian_splits.theorem],
-    caveat="A bound from part of the spectrum is an upper bound of the true one. It is that of "
+    note="A bound from part of the spectrum is an upper bound of the true one. It is that of "
     "plain simultaneous descent; a preconditioned optimiser has another.",
     numeric=[
         NumericForm(

@@ -83,7 +83,8 @@ def explain(name: str) -> str:
     theorem = known[name]
     needs = "\n".join(f"  - {h.text}" for h in theorem.hypotheses)
     return (
-        f"{theorem.title}\n\n{theorem.statement}\n\nHypotheses\n{needs}\n\nSource: {theorem.source}"
+        f"{theorem.title}\n\n{theorem.text}\n\nHypotheses\n{needs}\n\n"
+        + "\n".join(f"Source: {source}" for source in theorem.sources)
     )
 
 

@@ -26,8 +26,12 @@ from gancheck.theory.justifications import (
     Tangent,
     Vertices,
 )
+from gancheck.theory.literature import Source
 from gancheck.theory.report import check, check_all, exit_ok, theory_json
+from gancheck.theory.statement import defines
 from gancheck.theory.theorem import (
+    Caveat,
+    Experiment,
     Hypothesis,
     Mutant,
     NumericForm,
@@ -39,10 +43,12 @@ from gancheck.theory.theorem import (
 __all__ = [
     "ENGINES",
     "Cases",
+    "Caveat",
     "Cited",
     "Derivative",
     "Domain",
     "Enclosure",
+    "Experiment",
     "Hypothesis",
     "LinearAlgebra",
     "LogRational",
@@ -50,6 +56,7 @@ __all__ = [
     "NumericForm",
     "RationalSign",
     "Relation",
+    "Source",
     "Step",
     "Tangent",
     "Theorem",
@@ -59,6 +66,7 @@ __all__ = [
     "at_most",
     "check",
     "check_all",
+    "defines",
     "differs",
     "equal",
     "exit_ok",

@@ -13,12 +13,13 @@ from typing import TYPE_CHECKING, Any
 from gancheck.theory.claims import Point, describe_point
 from gancheck.theory.engines import ENGINES, Context, Decision, Engine, Status, Tier
 from gancheck.theory.justifications import Enclosure
-from gancheck.theory.theorem import Hypothesis, Mutant, Step, Theorem, Witness
+from gancheck.theory.theorem import Caveat, Experiment, Hypothesis, Mutant, Step, Theorem, Witness
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
 
 __all__ = [
+    "CaveatResult",
     "HypothesisResult",
     "MutantResult",
     "StepResult",
@@ -106,6 +107,29 @@ class HypothesisResult:
     evidence: str
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CaveatResult:
+    """Whether the counterexample to a popular sentence was confirmed.
+
+    Attributes:
+        claim: number of the claim it corrects.
+        popular: the sentence as usually said.
+        corrected: what is true.
+        counterexample: the counterexample in words.
+        witness: its point as text.
+        checked: whether it was confirmed.
+        evidence: what was seen there.
+    """
+
+    claim: str
+    popular: str
+    corrected: str
+    counterexample: str
+    witness: str
+    checked: bool
+    evidence: str
+
+
 @dataclass(frozen=True, kw_only=True)
 class TheoremReport:
     """Everything that `check` found about one theorem.
@@ -118,6 +142,7 @@ class TheoremReport:
         steps: in order.
         mutants: in order.
         hypotheses: in order.
+        caveats: in order.
         rests_on: ancestor id -> status.
     """
 
@@ -128,6 +153,7 @@ class TheoremReport:
     steps: Sequence[StepResult]
     mutants: Sequence[MutantResult]
     hypotheses: Sequence[HypothesisResult]
+    caveats: Sequence[CaveatResult]
     rests_on: Mapping[str, Status]
 
     @property
@@ -139,7 +165,8 @@ class TheoremReport:
     def ok(self) -> bool:
         """Proved or cited, every mutant refuted, every counterexample confirmed."""
         sound = self.status in ("proved", "cited") and not self.survivors
-        return sound and all(h.checked is not False for h in self.hypotheses)
+        reasons = [*(h.checked for h in self.hypotheses), *(c.checked for c in self.caveats)]
+        return sound and False not in reasons
 
 
 def check(
@@ -177,6 +204,7 @@ def check(
         steps=steps,
         mutants=mutants,
         hypotheses=hypotheses,
+        caveats=[_caveat(c, engines) for c in theorem.caveats],
         rests_on={a.theorem.id: a.status for a in ancestors},
     )
     known[theorem.id] = report
@@ -277,6 +305,19 @@ def _hypothesis(hypothesis: Hypothesis, engines: Mapping[str, Engine]) -> Hypoth
     )
 
 
+def _caveat(caveat: Caveat, engines: Mapping[str, Engine]) -> CaveatResult:
+    checked, evidence = _counterexample(caveat.because, engines)
+    return CaveatResult(
+        claim=caveat.claim,
+        popular=caveat.popular,
+        corrected=caveat.corrected,
+        counterexample=caveat.because.words,
+        witness=describe_point(caveat.because.point),
+        checked=checked,
+        evidence=evidence,
+    )
+
+
 def _counterexample(witness: Witness, engines: Mapping[str, Engine]) -> tuple[bool, str]:
     notes = list[str]()
     fixed = [
@@ -304,6 +345,9 @@ def theory_json(reports: Sequence[TheoremReport]) -> dict[str, Any]:
             "mutants_refuted": sum(m.refuted for r in reports for m in r.mutants),
             "hypotheses": sum(len(r.hypotheses) for r in reports),
             "hypotheses_checked": sum(h.checked is True for r in reports for h in r.hypotheses),
+            "hypotheses_convenient": sum(h.checked is None for r in reports for h in r.hypotheses),
+            "caveats": sum(len(r.caveats) for r in reports),
+            "caveats_checked": sum(c.checked for r in reports for c in r.caveats),
             "seconds": round(sum(r.seconds for r in reports), 3),
             "ok": exit_ok(reports),
         },
@@ -317,6 +361,11 @@ def _theorem_json(report: TheoremReport) -> dict[str, Any]:
         "status": report.status,
         "tier": report.tier,
         "seconds": round(report.seconds, 3),
+        "statement": report.theorem.text,
+        "claims": list(report.theorem.claims),
+        "coverage": {claim: _coverage(how) for claim, how in report.theorem.claims.items()},
+        "uses": list(report.rests_on),
+        "sources": [str(source) for source in report.theorem.sources],
         "steps": [{"claim": s.claim, "engine": s.engine, "status": s.status} for s in report.steps],
         "mutants": [
             {"claim": m.claim, "witness": m.witness, "refuted": m.refuted, "engine": m.engine}
@@ -326,7 +375,24 @@ def _theorem_json(report: TheoremReport) -> dict[str, Any]:
             {"text": h.text, "kind": h.kind, "reason": h.reason, "checked": h.checked}
             for h in report.hypotheses
         ],
+        "caveats": [
+            {
+                "claim": c.claim,
+                "popular": c.popular,
+                "corrected": c.corrected,
+                "counterexample": c.counterexample,
+                "checked": c.checked,
+            }
+            for c in report.caveats
+        ],
     }
+
+
+def _coverage(how: str | Experiment) -> dict[str, str]:
+    if isinstance(how, Experiment):
+        tested = {"tested_by": how.tested_by, "proved_case": how.proved_case}
+        return {"how": "experiment", **tested}
+    return {"how": how}
 
 
 def exit_ok(reports: Sequence[TheoremReport]) -> bool:

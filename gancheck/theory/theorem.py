@@ -13,40 +13,53 @@ from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any, Literal
 
 from gancheck.theory.claims import Domain, Point, Relation, exact
+from gancheck.theory.justifications import Justification, RationalSign
+from gancheck.theory.statement import Segment, as_latex, as_text, segments
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
 
-    from gancheck.theory.justifications import Justification
+    from gancheck.theory.literature import Source
 
-__all__ = ["Hypothesis", "Mutant", "NumericForm", "Step", "Theorem", "Witness"]
+__all__ = [
+    "Caveat",
+    "Experiment",
+    "Hypothesis",
+    "Mutant",
+    "NumericForm",
+    "Step",
+    "Theorem",
+    "Witness",
+]
+
+How = Literal["proof", "counterexample", "cited"]
 
 
-@dataclass(frozen=True, kw_only=True)
+@dataclass(frozen=True)
 class Step:
-    """One line of a derivation.
+    """One line of a derivation: what it says, the relation, where it holds, and by what right.
 
     Attributes:
         says: the line in words.
         claim: the relation.
-        over: the domain it holds on.
+        over: the domain it holds on; without one the relation has no symbols.
         by: which engine decides, with its certificate.
     """
 
     says: str
     claim: Relation
-    by: Justification
     over: Domain = field(default_factory=Domain)
+    by: Justification = field(default_factory=RationalSign)
 
 
-@dataclass(frozen=True, kw_only=True)
+@dataclass(frozen=True)
 class Witness:
-    """A counterexample that appears when a hypothesis is dropped.
+    """A counterexample.
 
     Attributes:
-        point: the counterexample's values, outside the hypothesis.
+        point: its values.
         words: what happens there.
-        breaks: steps of the conclusion that must be refuted at the point.
+        breaks: steps that must be refuted at the point.
         shows: facts about the counterexample that must be proved as they stand.
     """
 
@@ -60,7 +73,7 @@ class Witness:
             raise ValueError("a witness must break a step of the conclusion, got none")
 
 
-@dataclass(frozen=True, kw_only=True)
+@dataclass(frozen=True)
 class Hypothesis:
     """An assumption, with the reason it stands there.
 
@@ -84,7 +97,7 @@ class Hypothesis:
         return "needed" if self.needed_because else "convenient"
 
 
-@dataclass(frozen=True, kw_only=True)
+@dataclass(frozen=True)
 class Mutant:
     """A false neighbour of the claim.
 
@@ -100,16 +113,47 @@ class Mutant:
     change: Mapping[str, Any]
     witness: Point
     why: str
-    kind: Literal["near-miss", "structural"]
+    kind: Literal["near-miss", "structural"] = "structural"
 
 
-@dataclass(frozen=True, kw_only=True)
+@dataclass(frozen=True)
+class Caveat:
+    """A popular sentence that is imprecise or wrong, what is true instead, and why.
+
+    Attributes:
+        claim: number of the textbook claim or of the literature it corrects, such as `S12`.
+        popular: the sentence as it is usually said.
+        corrected: what is true.
+        because: the counterexample to the popular sentence, really checked.
+    """
+
+    claim: str
+    popular: str
+    corrected: str
+    because: Witness
+
+
+@dataclass(frozen=True)
+class Experiment:
+    """How an empirical sentence is covered: never by a proof, only by what tests it.
+
+    Attributes:
+        tested_by: code of a diagnostic, or path of a page under `reports/gallery/`.
+        proved_case: the special case that this theorem proves, in words.
+    """
+
+    tested_by: str
+    proved_case: str
+
+
+@dataclass(frozen=True)
 class NumericForm:
     """The theorem as ordinary code would use it: two floats and how far apart they may be.
 
     Attributes:
         says: the form in words.
-        over: name of the strategy of `gancheck.testing` that draws the arguments.
+        over: what draws the arguments: a strategy's name in `gancheck.testing`, or closed
+            intervals, one an argument, such as `((0.0, 1.0), (-5.0, 5.0))`.
         left: arguments -> float.
         right: arguments -> float.
         relation: how left stands to right, within the tolerance.
@@ -118,10 +162,10 @@ class NumericForm:
     """
 
     says: str
-    over: str
+    over: str | Sequence[tuple[float, float]]
     left: Callable[..., float]
-    right: Callable[..., float]
     relation: Literal["==", "<=", ">="]
+    right: Callable[..., float]
     tolerance: float | Callable[..., float]
     reason: str
 
@@ -140,16 +184,18 @@ class Theorem:
     Attributes:
         id: the file's name with hyphens.
         title: a few words.
-        statement: in words and ASCII formulas.
-        statement_latex: the same as LaTeX, without delimiters.
+        statement: sentences with `{name}` where a formula stands: a part, or one of `formulas`.
+        formulas: further sympy objects or relations that the statement shows.
         parts: name -> sympy object: the theorem's own claim, which mutants change.
         derive: parts -> steps; attribute access (`c.optimum`).
         hypotheses: assumptions with their reasons.
         mutants: witnessed false neighbours.
-        source: whose theorem it is.
-        claims: numbers of the textbook claims it covers.
+        sources: whose theorem it is; the first is the main one.
+        claims: numbers of the claims it covers -> how: `proof`, `counterexample`, `cited`, or the
+            experiment that tests an empirical one.
         uses: theorems it stands on.
-        caveat: the popular sentence that this corrects; printed beside it.
+        caveats: popular sentences that this corrects.
+        note: what a reader should know of the scope.
         numeric: forms held against drawn examples.
         probes: points at which claims are tried when a certificate does not hold.
     """
@@ -157,17 +203,33 @@ class Theorem:
     id: str
     title: str
     statement: str
-    statement_latex: str
     parts: Mapping[str, Any]
     derive: Callable[[Any], Sequence[Step]]
     hypotheses: Sequence[Hypothesis]
     mutants: Sequence[Mutant]
-    source: str
-    claims: Sequence[str] = ()
+    sources: Sequence[Source]
+    formulas: Mapping[str, Any] = field(default_factory=dict)
+    claims: Mapping[str, How | Experiment] = field(default_factory=dict)
     uses: Sequence[Theorem] = ()
-    caveat: str = ""
+    caveats: Sequence[Caveat] = ()
+    note: str = ""
     numeric: Sequence[NumericForm] = ()
     probes: Sequence[Point] = ()
+
+    @property
+    def segments(self) -> Sequence[Segment]:
+        """The statement as words and formulas in turn."""
+        return segments(self.statement, {**self.parts, **self.formulas})
+
+    @property
+    def text(self) -> str:
+        """The statement as plain text."""
+        return as_text(self.segments)
+
+    @property
+    def latex(self) -> str:
+        """The statement as LaTeX, formulas between dollar signs."""
+        return as_latex(self.segments)
 
     @property
     def steps(self) -> Sequence[Step]:
