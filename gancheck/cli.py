@@ -1,4 +1,4 @@
-"""The commands: prove, train, diagnose, inspect, init, audit, explain.
+"""The commands: prove, derive, train, diagnose, inspect, init, audit, explain.
 
 Each imports what it needs inside itself, so that `--help` loads neither torch nor sympy. Results go
 to stdout, progress and errors to stderr. Exit codes: 0 completed; 1 completed, and a finding at or
@@ -17,6 +17,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
+
+from gancheck.derive import WholeTokens, derived
 
 if TYPE_CHECKING:
     from collections.abc import Generator
@@ -114,6 +116,26 @@ def prove(
 
             print_theorems(reports, result.get("confirmations", []))
         raise typer.Exit(0 if exit_ok(reports) and confirmed else 1)
+
+
+@app.command(cls=WholeTokens)
+def derive(
+    real: Annotated[str, typer.Argument(help="Term on real samples, in d; maximised.")],
+    fake: Annotated[str, typer.Argument(help="Term on generated samples, in d; maximised.")],
+    *,
+    generator: Annotated[
+        str, typer.Option("--generator", help="EXPR minimised, saturating or non-saturating.")
+    ] = "saturating",
+    domain: Annotated[str, typer.Option("--domain", help="LOW,HIGH or real.")] = "real",
+    prior: Annotated[str | None, typer.Option("--prior", help="Share of real samples.")] = None,
+    as_json: Json = False,
+    latex: Annotated[bool, typer.Option("--latex", help="Print the formulas as LaTeX.")] = False,
+) -> None:
+    """Say what an adversarial loss really optimises."""
+    with _answering():
+        form = "json" if as_json else "latex" if latex else "text"
+        text = derived(real, fake, generator=generator, domain=domain, prior=prior, form=form)
+        typer.echo(text)
 
 
 @app.command()

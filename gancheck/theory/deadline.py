@@ -23,7 +23,9 @@ class OutOfTime(BaseException):
 @contextlib.contextmanager
 def deadline(seconds: float) -> Generator[None]:
     """Raise `OutOfTime` inside the block after so many seconds of processor time."""
-    if threading.current_thread() is not threading.main_thread() or not hasattr(signal, "setitimer"):
+    if threading.current_thread() is not threading.main_thread() or not hasattr(
+        signal, "setitimer"
+    ):
         yield
         return
 

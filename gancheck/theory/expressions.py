@@ -8,10 +8,12 @@ sympy sees them, so that no text can hang the program.
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Mapping
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import sympy as sp
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
 
 __all__ = ["FUNCTIONS", "ExpressionError", "d", "parse", "u"]
 
@@ -19,7 +21,9 @@ d: Any = sp.Symbol("d", real=True)
 u: Any = sp.Symbol("u", positive=True)
 
 _LONGEST, _DEEPEST, _DIGITS, _EXPONENT = 400, 40, 24, 32
-_TOKEN = re.compile(r"\s*(?:((?:\d+\.?\d*|\.\d+)(?:[eE][+-]?\d+)?)|([A-Za-z_]\w*)|(\*\*|[-+*/^(),]))")
+_TOKEN = re.compile(
+    r"\s*(?:((?:\d+\.?\d*|\.\d+)(?:[eE][+-]?\d+)?)|([A-Za-z_]\w*)|(\*\*|[-+*/^(),]))"
+)
 _OUTPUT = re.compile(r"[dcsDC]_?(r|f|x|y|z|g|real|fake|1|2)")
 
 
@@ -162,7 +166,7 @@ class _Parser:
 
     def atom(self) -> Any:
         token = self.next
-        if token == "(":  # noqa: S105
+        if token == "(":
             self.at += 1
             made = self.sum()
             self.take(")")
