@@ -210,7 +210,7 @@ def _choose(found: list[Any], outside: list[Any], domain: Interval, *, multiple:
 
 def _inside(root: Any, piece: Interval, at: Any) -> bool:
     value = sp.N(root.subs(u, at), 30)
-    if not value.is_finite or abs(sp.im(value)) > 1e-20:
+    if not value.is_finite or value.has(sp.nan) or abs(sp.im(value)) > 1e-20:
         return False
     return piece.holds(sp.re(value))
 
@@ -243,8 +243,8 @@ def _branch(expr: Any, at: Any) -> Any:
 def _stationary(slope: Any) -> list[Any] | None:
     """Every root in d, or None where the equation is not polynomial in d or exp(d)."""
     expr = sp.expand(slope.rewrite(sp.exp), power_exp=True)
-    x = sp.Symbol("X", positive=True)
-    rates = [sp.diff(e.exp, d) for e in expr.atoms(sp.exp) if e.has(d)]
+    x: Any = sp.Symbol("X", positive=True)
+    rates: list[Any] = [sp.diff(e.exp, d) for e in expr.atoms(sp.exp) if e.has(d)]
     rate = sp.Integer(1)
     if rates:
         if not all(r.is_Rational and r != 0 for r in rates):
@@ -258,7 +258,7 @@ def _stationary(slope: Any) -> list[Any] | None:
         )
         if expr.has(d):
             return None
-    name = x if rates else d
+    name: Any = x if rates else d
     top = sp.fraction(sp.cancel(sp.together(expr)))[0]
     if not top.is_polynomial(name):
         return None
@@ -266,7 +266,7 @@ def _stationary(slope: Any) -> list[Any] | None:
     roots = sp.roots(sp.Poly(top, name))
     if sum(roots.values()) != degree:
         return None
-    return [sp.simplify(sp.log(r) / rate if rates else r) for r in roots]
+    return [sp.simplify(sp.log(r) / rate if rates else r) for r in roots if r != 0 or not rates]
 
 
 def _vertices(real: Any, fake: Any, domain: Interval, edges: list[Any], slopes: list[Any]) -> Best:

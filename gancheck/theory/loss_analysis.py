@@ -177,9 +177,9 @@ def _jumping(drops: list[tuple[Any, Any]], who: str) -> dict[str, Any]:
 
 
 def _discriminator(real: Any, fake: Any, found: Best) -> dict[str, Any]:
-    star = found.d_star
+    star: Any = found.d_star
     if found.jumps or isinstance(star, sp.Piecewise):
-        cases = [(u * real.subs(d, x) + fake.subs(d, x), c) for x, c in star.args]
+        cases = [(u * real.subs(d, x) + fake.subs(d, x), c) for x, c in list[Any](star.args)]
         rises = [(z, real.subs(d, hi) - real.subs(d, lo)) for z, lo, hi in found.jumps]
         return {"value": sp.Piecewise(*cases), **_jumping(rises, "discriminator")}
     on_real, on_fake = real.subs(d, star), fake.subs(d, star)
