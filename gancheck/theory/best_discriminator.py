@@ -84,7 +84,7 @@ def _zeros(expr: Any) -> list[Any]:
         return []
     if not isinstance(found, sp.FiniteSet):
         raise LossRefused(f"the zeros of {expr} are not finitely many: give --domain LOW,HIGH")
-    return sorted(found, key=float)
+    return sorted(list[Any](found), key=float)
 
 
 def narrowed(terms: list[Any], asked: Interval) -> Interval:
@@ -263,7 +263,7 @@ def _stationary(slope: Any) -> list[Any] | None:
     if not top.is_polynomial(name):
         return None
     degree = sp.degree(top, name)
-    roots = sp.roots(sp.Poly(top, name))
+    roots: Any = sp.roots(sp.Poly(top, name))
     if sum(roots.values()) != degree:
         return None
     return [sp.simplify(sp.log(r) / rate if rates else r) for r in roots if r != 0 or not rates]
