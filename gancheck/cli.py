@@ -85,37 +85,50 @@ def prove(
     confirm: Annotated[
         int, typer.Option(help="Also hold each theorem's numeric form against this many draws.")
     ] = 0,
+    errata: Annotated[
+        bool, typer.Option("--errata", help="Print the popular sentences that are corrected.")
+    ] = False,
+    kernel: Annotated[
+        bool, typer.Option("--kernel", help="Also check the Coq files, where coqc is installed.")
+    ] = False,
+    jobs: Annotated[int | None, typer.Option(help="Processes; as many as cores without.")] = None,
 ) -> None:
     """Check theorems with engines that can say no; exit 1 where one does not hold."""
     with _answering():
-        from gancheck import content
-        from gancheck.theory.report import check, exit_ok, theory_json
+        from gancheck import content, proving
+        from gancheck.theory.report import exit_ok, theory_json
 
         shelf = content.theorems()
         chosen = [_known(i, shelf, "theorem") for i in (ids or shelf)]
-        known: dict[str, Any] = {}
-        reports = []
-        for theorem in chosen:
-            _progress(f"checking {theorem.id}")
-            reports.append(check(theorem, known=known))
+        reports = proving.prove(
+            chosen, jobs=proving.cores() if jobs is None else jobs, progress=_progress
+        )
+        checked = proving.kernel_results(chosen, _progress) if kernel else {}
         result = theory_json(reports)
-        confirmed = True
+        if kernel:
+            result["kernel"] = {name: found.as_json() for name, found in checked.items()}
+        held = exit_ok(reports) and all(found.ok for found in checked.values())
         if confirm:
             confirmed, result["confirmations"] = _confirm(chosen, confirm)
+            held = held and confirmed
         if out is not None:
             from gancheck.rendering import write_theory_page
             from gancheck.rendering.files import write_whole
 
-            page = write_theory_page(reports, out / "theory.html")
+            page = write_theory_page(reports, out / "theory.html", kernel=checked)
             write_whole(out / "theory.json", json.dumps(result, indent=2) + "\n")
             _progress(f"page: {page}")
         if as_json:
-            typer.echo(json.dumps(result, indent=2))
+            shown = {"errata": proving.errata(reports)} if errata else result
+            typer.echo(json.dumps(shown, indent=2))
         else:
-            from gancheck.rendering.terminal import print_theorems
+            from gancheck.rendering import theory_terminal
 
-            print_theorems(reports, result.get("confirmations", []))
-        raise typer.Exit(0 if exit_ok(reports) and confirmed else 1)
+            if errata:
+                theory_terminal.print_errata(proving.errata(reports))
+            else:
+                theory_terminal.print_theorems(reports, result.get("confirmations", []), checked)
+        raise typer.Exit(0 if held else 1)
 
 
 @app.command(cls=WholeTokens)
@@ -316,7 +329,17 @@ def explain(
     with _answering():
         from gancheck import content
 
-        typer.echo(content.explain(code))
+        text = content.diagnostic_text(code)
+        if text is None:
+            from gancheck.rendering.theory_terminal import print_theorem
+            from gancheck.theory.report import check
+
+            shelf = content.theorems()
+            known = {**dict.fromkeys(content.diagnostics()), **shelf}
+            theorem = _known(code, known, "diagnostic or theorem")
+            print_theorem(check(theorem), shelf)
+        else:
+            typer.echo(text)
 
 
 def main() -> None:

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from gancheck.diagnosis import Diagnostic
     from gancheck.theory.theorem import Theorem
 
-__all__ = ["BrokenShelf", "diagnostics", "explain", "theorems"]
+__all__ = ["BrokenShelf", "diagnostic_text", "diagnostics", "kernel_file", "theorems"]
 
 T = TypeVar("T")
 _HERE = Path(__file__).resolve().parent
@@ -67,25 +67,19 @@ def diagnostics() -> dict[str, Diagnostic]:
     return dict(sorted(found.items()))
 
 
-def explain(name: str) -> str:
-    """The page of a diagnostic, or the statement, hypotheses and source of a theorem.
+def diagnostic_text(code: str) -> str | None:
+    """The page of a diagnostic, as its file tells it; None where the code is none."""
+    asked = diagnostics().get(code)
+    if asked is None:
+        return None
+    return (sys.modules[asked.judge.__module__].__doc__ or asked.question).strip()
 
-    Raises:
-        ValueError: neither shelf has that name.
-    """
-    asked = diagnostics().get(name)
-    if asked is not None:
-        return (sys.modules[asked.judge.__module__].__doc__ or asked.question).strip()
-    known = theorems()
-    if name not in known:
-        names = ", ".join([*diagnostics(), *known])
-        raise ValueError(f"unknown diagnostic or theorem {name!r}; there are {names}")
-    theorem = known[name]
-    needs = "\n".join(f"  - {h.text}" for h in theorem.hypotheses)
-    return (
-        f"{theorem.title}\n\n{theorem.text}\n\nHypotheses\n{needs}\n\n"
-        + "\n".join(f"Source: {source}" for source in theorem.sources)
-    )
+
+def kernel_file(name: str) -> Path | None:
+    """The Coq file of a theorem, by the theorem's id, or None."""
+    folder = Path(_shelf("proofs", _checkout()).__path__[0]) / "kernel"
+    file = folder / f"{name.replace('-', '_')}.v"
+    return file if file.is_file() else None
 
 
 def _objects(shelf: str, attribute: str, kind: type[T]) -> list[tuple[str, T]]:

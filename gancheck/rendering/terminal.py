@@ -1,9 +1,9 @@
-"""How do results and progress read on a terminal: two tables and a bar."""
+"""How do results and progress read on a terminal: a table and a bar."""
 
 from __future__ import annotations
 
 import contextlib
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from rich.console import Console
 from rich.markup import escape
@@ -14,12 +14,12 @@ from rich.table import Table
 from gancheck.rendering.text import clean
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Generator, Sequence
+    from collections.abc import Callable, Generator
 
     from gancheck.diagnosis import Report
     from gancheck.training.train import Progress
 
-__all__ = ["print_findings", "print_theorems", "training_bar"]
+__all__ = ["print_findings", "training_bar"]
 
 
 def print_findings(report: Report) -> None:
@@ -32,24 +32,6 @@ def print_findings(report: Report) -> None:
     for finding in report.findings:
         table.add_row(finding.code, str(finding.verdict), escape(clean(finding.because)))
     Console().print(table)
-
-
-def print_theorems(reports: Sequence[Any], confirmations: Sequence[dict[str, Any]]) -> None:
-    """One row a theorem: status, tier, refuted mutants, seconds, and what random draws said."""
-    confirmed = {c["id"]: c["text"] for c in confirmations}
-    table = Table(box=None, padding=(0, 1, 0, 0), pad_edge=False)
-    for name in ("theorem", "status", "tier", "steps", "refuted", "seconds"):
-        table.add_column(name, overflow="fold", no_wrap=True)
-    if confirmed:
-        table.add_column("confirmed")
-    for r in reports:
-        refuted = f"{sum(m.refuted for m in r.mutants)} of {len(r.mutants)}"
-        row = [r.theorem.id, r.status, r.tier or "-", str(len(r.steps)), refuted]
-        table.add_row(*row, f"{r.seconds:.2f}", *filter(None, [confirmed.get(r.theorem.id)]))
-    console = Console()
-    console.print(table)
-    seconds = sum(r.seconds for r in reports)
-    console.print(f"{sum(r.ok for r in reports)} of {len(reports)} hold, in {seconds:.1f} s")
 
 
 @contextlib.contextmanager

@@ -1,7 +1,8 @@
 """Which theorems were checked, by what, and what would have been caught had they been false?
 
-One page for the reports of `gancheck.theory`: a summary line, the graph of what rests on what, and
-a section a theorem with its statement, hypotheses, steps and refuted false neighbours.
+One page for the reports of `gancheck.theory`: a summary line, the graph of what rests on what, the
+popular sentences that are corrected, how each textbook claim is covered, and a section a theorem
+with its statement, hypotheses, steps and refuted false neighbours.
 """
 
 from __future__ import annotations
@@ -11,14 +12,17 @@ from typing import TYPE_CHECKING, Final
 from markupsafe import Markup
 
 from gancheck.rendering.files import write_whole
+from gancheck.rendering.mathml import mathml, segments_html
 from gancheck.rendering.numbers import duration
 from gancheck.rendering.page import render
 from gancheck.rendering.text import identifier
+from gancheck.rendering.theory_terminal import in_claim_order
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
     from pathlib import Path
 
+    from gancheck.theory.kernel import KernelResult
     from gancheck.theory.report import TheoremReport
 
 __all__ = ["render_theory_page", "write_theory_page"]
@@ -36,20 +40,31 @@ _TIERS: Final = {
     "cited": "rests on the literature",
 }
 _WORST_FIRST: Final = ("refuted", "unknown", "cited", "proved")
-_ROW: Final = 34
+_ROW: Final = 30
+_CLAIMS: Final = tuple(f"S{number}" for number in range(1, 45))
+_WHOLE_SHELF: Final = 36
 
 
-def render_theory_page(reports: Sequence[TheoremReport]) -> str:
-    """The page as HTML text, theorems in an order in which each follows what it rests on."""
+def render_theory_page(
+    reports: Sequence[TheoremReport], *, kernel: Mapping[str, KernelResult] | None = None
+) -> str:
+    """The page as HTML text, theorems in an order in which each follows what it rests on.
+
+    Args:
+        reports: what was found.
+        kernel: theorem id -> what Coq's kernel said, where it was asked.
+    """
     ordered = _ordered(reports)
     worst = next((s for s in _WORST_FIRST if any(r.status == s for r in reports)), "unknown")
     survivors = sum(len(r.survivors) for r in reports)
     unconfirmed = sum(h.checked is False for r in reports for h in r.hypotheses)
+    unconfirmed += sum(not c.checked for r in reports for c in r.caveats)
     shape = "failing" if survivors or unconfirmed else _SHAPES[worst]
+    covered = _coverage(ordered)
     return render(
         "theory.html",
         reports=ordered,
-        anchors={r.theorem.id: f"t-{identifier(r.theorem.id)}" for r in reports},
+        anchors={r.theorem.id: _anchor(r) for r in reports},
         shape=shape,
         shapes=_SHAPES,
         tiers=_TIERS,
@@ -64,16 +79,66 @@ def render_theory_page(reports: Sequence[TheoremReport]) -> str:
         seconds=duration(sum(r.seconds for r in reports)),
         times={r.theorem.id: duration(r.seconds) for r in reports},
         graph=_graph(ordered),
+        statements={r.theorem.id: segments_html(r.theorem.segments) for r in reports},
+        formulas={r.theorem.id: [mathml(s.claim) for s in r.theorem.steps] for r in reports},
+        domains={r.theorem.id: [str(s.over) for s in r.theorem.steps] for r in reports},
+        errata=sorted(
+            ((c, r) for r in ordered for c in r.caveats), key=lambda e: in_claim_order(e[0].claim)
+        ),
+        covered=covered,
+        uncovered=[c for c in _CLAIMS if c not in {row[0] for row in covered}]
+        if len(reports) >= _WHOLE_SHELF
+        else [],
+        convenient=_convenient(reports),
+        conveniences={r.theorem.id: _convenient([r]) for r in reports},
+        kernel=kernel or {},
+        kernel_times={name: duration(found.seconds) for name, found in (kernel or {}).items()},
     )
 
 
-def write_theory_page(reports: Sequence[TheoremReport], path: Path) -> Path:
+def _anchor(report: TheoremReport) -> str:
+    return f"t-{identifier(report.theorem.id)}"
+
+
+def _coverage(reports: Sequence[TheoremReport]) -> list[tuple[str, str, str, TheoremReport]]:
+    """Claim, how it is covered, what tests it and what is proved of it, and by which theorem."""
+    rows: list[tuple[str, str, str, TheoremReport]] = []
+    for report in reports:
+        for claim, how in report.theorem.claims.items():
+            if isinstance(how, str):
+                rows.append((claim, how, "", report))
+            else:
+                words = f"`{how.tested_by}`; proved: {how.proved_case}"
+                rows.append((claim, "experiment", words, report))
+    return sorted(rows, key=lambda row: in_claim_order(row[0]))
+
+
+def _convenient(reports: Sequence[TheoremReport]) -> str:
+    """How many hypotheses are merely convenient, in words; empty up to a third of them."""
+    kinds = [h.kind for r in reports for h in r.hypotheses]
+    count = kinds.count("convenient")
+    if 3 * count <= len(kinds):
+        return ""
+    return f"{count} of {len(kinds)} hypotheses are convenient: a weaker one would do"
+
+
+def write_theory_page(
+    reports: Sequence[TheoremReport],
+    path: Path,
+    *,
+    kernel: Mapping[str, KernelResult] | None = None,
+) -> Path:
     """Write the theory page to `path`, whole or not at all.
+
+    Args:
+        reports: what was found.
+        path: of the HTML file.
+        kernel: as for `render_theory_page`.
 
     Raises:
         OSError: the file cannot be written; the message is one sentence that names it.
     """
-    write_whole(path, render_theory_page(reports))
+    write_whole(path, render_theory_page(reports, kernel=kernel))
     return path
 
 
@@ -103,8 +168,11 @@ def _many(count: int, noun: str) -> str:
 
 
 def _ordered(reports: Sequence[TheoremReport]) -> list[TheoremReport]:
-    """Each theorem after those it uses, otherwise as given."""
+    """Each theorem after those it uses, families together, the largest family first."""
     waiting = {r.theorem.id: r for r in reports}
+    family = _families(reports)
+    sizes = {name: list(family.values()).count(name) for name in family.values()}
+    first = {name: place for place, name in reversed(list(enumerate(family.values())))}
     out: list[TheoremReport] = []
     while waiting:
         ready = [
@@ -115,7 +183,18 @@ def _ordered(reports: Sequence[TheoremReport]) -> list[TheoremReport]:
         for report in ready or list(waiting.values())[:1]:
             out.append(report)
             del waiting[report.theorem.id]
-    return out
+    return sorted(out, key=lambda r: (-sizes[family[r.theorem.id]], first[family[r.theorem.id]]))
+
+
+def _families(reports: Sequence[TheoremReport]) -> dict[str, str]:
+    """Theorem id -> a name that it shares with everything joined to it by use."""
+    family = {r.theorem.id: r.theorem.id for r in reports}
+    for report in reports:
+        for used in report.theorem.uses:
+            if used.id in family:
+                old, new = family[report.theorem.id], family[used.id]
+                family = {name: new if was == old else was for name, was in family.items()}
+    return family
 
 
 def _graph(ordered: Sequence[TheoremReport]) -> Markup | None:
@@ -129,27 +208,38 @@ def _graph(ordered: Sequence[TheoremReport]) -> Markup | None:
     ]
     if not pairs:
         return None
-    edge = 10 + min(66, 14 * max(user - used for used, user in pairs))
+    # The width grows with the root of an arc's span, so that neighbours stay apart and 48 rows fit.
+    edge = 10 + _reach(max(user - used for used, user in pairs)) * 3 // 4
     parts = [
         Markup(
-            '<path class="s-muted" fill="none" stroke-width="1.3" '
+            '<path class="s-muted" fill="none" stroke-width="1.2" '
             'd="M{0} {1}C{2} {1} {2} {3} {0} {3}"/>'
-        ).format(
-            edge,
-            _ROW * used + _ROW // 2,
-            edge - min(84, 18 * (user - used)),
-            _ROW * user + _ROW // 2,
-        )
+        ).format(edge, _middle(used), edge - _reach(user - used), _middle(user))
         for used, user in pairs
     ]
-    parts += [
-        Markup('<circle class="{}" cx="{}" cy="{}" r="5" stroke-width="1.6"/>').format(
-            "f-paper s-sound" if r.status == "cited" else f"f-{_SHAPES[r.status]}",
-            edge,
-            _ROW * rows[r.theorem.id] + _ROW // 2,
-        )
-        for r in ordered
-    ]
+    parts += [_node(r, edge, _middle(rows[r.theorem.id])) for r in ordered]
     return Markup(
         '<svg viewBox="0 0 {0} {1}" width="{0}" height="{1}" aria-hidden="true">{2}</svg>'
-    ).format(edge + 7, _ROW * len(ordered), Markup("").join(parts))
+    ).format(edge + 8, _ROW * len(ordered), Markup("").join(parts))
+
+
+def _reach(span: int) -> int:
+    return round(min(112, 18 * span**0.5))
+
+
+def _middle(row: int) -> int:
+    return _ROW * row + _ROW // 2
+
+
+def _node(report: TheoremReport, x: int, y: int) -> Markup:
+    """Exact is a full disc, certified a diamond, cited a ring; what does not hold is a cross."""
+    if report.status in ("unknown", "refuted"):
+        return Markup(
+            '<path class="s-{}" fill="none" stroke-width="2" d="M{} {}l9 9m0-9l-9 9"/>'
+        ).format(_SHAPES[report.status], x - 4.5, y - 4.5)
+    if report.tier == "certified":
+        return Markup('<path class="f-sound" d="M{} {}l6 6-6 6-6-6z"/>').format(x, y - 6)
+    look = "f-paper s-sound" if report.status == "cited" else "f-sound"
+    return Markup('<circle class="{}" cx="{}" cy="{}" r="5" stroke-width="1.6"/>').format(
+        look, x, y
+    )

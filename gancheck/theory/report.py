@@ -20,12 +20,14 @@ if TYPE_CHECKING:
 
 __all__ = [
     "CaveatResult",
+    "Checked",
     "HypothesisResult",
     "MutantResult",
     "StepResult",
     "TheoremReport",
     "check",
     "check_all",
+    "check_own",
     "exit_ok",
     "theory_json",
 ]
@@ -130,6 +132,25 @@ class CaveatResult:
     evidence: str
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Checked:
+    """What a theorem's own check found, ancestors apart: plain values, so processes can pass it.
+
+    Attributes:
+        seconds: what it took.
+        steps: in order.
+        mutants: in order.
+        hypotheses: in order.
+        caveats: in order.
+    """
+
+    seconds: float
+    steps: Sequence[StepResult]
+    mutants: Sequence[MutantResult]
+    hypotheses: Sequence[HypothesisResult]
+    caveats: Sequence[CaveatResult]
+
+
 @dataclass(frozen=True, kw_only=True)
 class TheoremReport:
     """Everything that `check` found about one theorem.
@@ -138,6 +159,7 @@ class TheoremReport:
         theorem: what was checked.
         status: the weakest of its steps and its ancestors.
         tier: the weakest tier of its steps and its ancestors; None unless proved or cited.
+        tier_from: id of the theorem whose step has that tier, itself before an ancestor.
         seconds: what its own check took.
         steps: in order.
         mutants: in order.
@@ -155,6 +177,7 @@ class TheoremReport:
     hypotheses: Sequence[HypothesisResult]
     caveats: Sequence[CaveatResult]
     rests_on: Mapping[str, Status]
+    tier_from: str = ""
 
     @property
     def survivors(self) -> Sequence[MutantResult]:
@@ -174,6 +197,7 @@ def check(
     *,
     engines: Mapping[str, Engine] = ENGINES,
     known: dict[str, TheoremReport] | None = None,
+    done: Mapping[str, Checked] | None = None,
 ) -> TheoremReport:
     """Decide a theorem, and everything it uses.
 
@@ -181,6 +205,7 @@ def check(
         theorem: what to check.
         engines: name -> engine; a test may put a lying one in.
         known: reports by id, read and added to, so that shared ancestors are checked once.
+        done: own checks by id that were made already, by other processes for one.
 
     Returns:
         The report; nothing is raised for a false theorem.
@@ -188,27 +213,43 @@ def check(
     known = {} if known is None else known
     if theorem.id in known:
         return known[theorem.id]
-    ancestors = [check(used, engines=engines, known=known) for used in theorem.uses]
-    start = time.perf_counter()
-    steps = [_step(s, engines, theorem.probes) for s in theorem.steps]
-    mutants = [_mutant(theorem, m, engines) for m in theorem.mutants]
-    hypotheses = [_hypothesis(h, engines) for h in theorem.hypotheses]
-    status = _status([s.status for s in steps], [a.status for a in ancestors])
-    tiers: list[Tier] = [s.tier for s in steps]
-    inherited: list[Tier] = [a.tier for a in ancestors if a.tier is not None]
+    ancestors = [check(u, engines=engines, known=known, done=done) for u in theorem.uses]
+    own = (done or {}).get(theorem.id) or check_own(theorem, engines=engines)
+    status = _status([s.status for s in own.steps], [a.status for a in ancestors])
+    held = status in ("proved", "cited")
+    tiers = [(_TIERS.index(s.tier), theorem.id) for s in own.steps]
+    tiers += [(_TIERS.index(a.tier), a.tier_from) for a in ancestors if a.tier is not None]
+    rank, tier_from = max(tiers, key=lambda t: t[0]) if held else (None, "")
     report = TheoremReport(
         theorem=theorem,
         status=status,
-        tier=_weakest([*tiers, *inherited]) if status in ("proved", "cited") else None,
-        seconds=time.perf_counter() - start,
-        steps=steps,
-        mutants=mutants,
-        hypotheses=hypotheses,
-        caveats=[_caveat(c, engines) for c in theorem.caveats],
+        tier=None if rank is None else _TIERS[rank],
+        tier_from=tier_from,
+        seconds=own.seconds,
+        steps=own.steps,
+        mutants=own.mutants,
+        hypotheses=own.hypotheses,
+        caveats=own.caveats,
         rests_on={a.theorem.id: a.status for a in ancestors},
     )
     known[theorem.id] = report
     return report
+
+
+def check_own(theorem: Theorem, *, engines: Mapping[str, Engine] = ENGINES) -> Checked:
+    """Decide a theorem's own steps, mutants, hypotheses and caveats; no ancestor is looked at."""
+    start = time.perf_counter()
+    steps = [_step(s, engines, theorem.probes) for s in theorem.steps]
+    mutants = [_mutant(theorem, m, engines) for m in theorem.mutants]
+    hypotheses = [_hypothesis(h, engines) for h in theorem.hypotheses]
+    caveats = [_caveat(c, engines) for c in theorem.caveats]
+    return Checked(
+        seconds=time.perf_counter() - start,
+        steps=steps,
+        mutants=mutants,
+        hypotheses=hypotheses,
+        caveats=caveats,
+    )
 
 
 def check_all(
@@ -227,10 +268,6 @@ def _status(own: Sequence[Status], ancestors: Sequence[Status]) -> Status:
     # What stands on a refuted theorem is not thereby refuted: nothing is known of it.
     inherited: list[Status] = ["unknown" if a == "refuted" else a for a in ancestors]
     return max([*own, *inherited], key=_STATUSES.index)
-
-
-def _weakest(tiers: Sequence[Tier]) -> Tier:
-    return max(tiers, key=_TIERS.index)
 
 
 def _step(step: Step, engines: Mapping[str, Engine], probes: Sequence[Point]) -> StepResult:
@@ -360,6 +397,7 @@ def _theorem_json(report: TheoremReport) -> dict[str, Any]:
         "title": report.theorem.title,
         "status": report.status,
         "tier": report.tier,
+        "tier_from": report.tier_from,
         "seconds": round(report.seconds, 3),
         "statement": report.theorem.text,
         "claims": list(report.theorem.claims),

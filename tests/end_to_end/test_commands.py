@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import zipfile
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pytest
@@ -232,7 +232,37 @@ def test_prove_prints_the_schema_and_writes_the_page(tmp_path: Path) -> None:
 
 def test_explain_prints_a_diagnostic_and_a_theorem() -> None:
     assert "What to do" in run("explain", "GC003").stdout
-    assert "Hypotheses" in run("explain", "gradient-ratio").stdout
+    page = run("explain", "gradient-ratio").stdout
+    for heading in ("Hypotheses", "Derivation", "False variants", "Claims", "Source"):
+        assert f"\n{heading}\n" in page
+    assert "refuted by rational-sign" in page
+
+
+def test_prove_gives_the_same_in_one_process_and_in_two() -> None:
+    ids = ("step-bound-of-a-rotating-game", "gradient-ratio", "dirac-gan-eigenvalues")
+    one, two = (run("prove", *ids, "--json", "--jobs", jobs) for jobs in ("1", "2"))
+    assert (one.exit_code, two.exit_code) == (0, 0), two.output
+    assert _timeless(json.loads(one.stdout)) == _timeless(json.loads(two.stdout))
+    assert run("prove", "gradient-ratio", "--jobs", "0").exit_code == 2
+
+
+def _timeless(found: Any) -> Any:
+    if isinstance(found, dict):
+        return {k: _timeless(v) for k, v in found.items() if k != "seconds"}
+    return [_timeless(v) for v in found] if isinstance(found, list) else found
+
+
+def test_errata_are_a_list_and_json() -> None:
+    assert "corrected" in run("prove", "gradient-ratio", "--errata").stdout
+    done = run("prove", "gradient-ratio", "--errata", "--json")
+    assert set(json.loads(done.stdout)) == {"errata"}
+
+
+def test_a_kernel_file_is_checked_or_said_not_to_be() -> None:
+    done = run("prove", "optimal-discriminator", "--kernel", "--json")
+    assert done.exit_code == 0, done.output
+    found = json.loads(done.stdout)["kernel"]["optimal-discriminator"]
+    assert found["status"] == "proved" or found["evidence"].startswith("not checked")
 
 
 def test_the_published_gan_measures_as_published(corpus: Path, tmp_path: Path) -> None:

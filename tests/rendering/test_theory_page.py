@@ -7,21 +7,29 @@ from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any
 
 import pytest
+import sympy as sp
 
+from gancheck.rendering.mathml import mathml
 from gancheck.rendering.theory_page import render_theory_page, write_theory_page
+from gancheck.theory import Experiment, Step, at_most, equal
+from gancheck.theory.kernel import KernelResult
 
 if TYPE_CHECKING:
     from pathlib import Path
+
+
+P, D = sp.symbols("p D")
 
 
 def theorem(name: str, *uses: Any) -> Any:
     return SimpleNamespace(
         id=name,
         title=f"About {name} <script>",
-        statement="p*log(D) is at most 0",
-        statement_latex="",
-        caveat="Often said to be more.",
-        source="Goodfellow et al. (2014)",
+        segments=("Always ", at_most(P * sp.log(D), 0), " & <i>."),
+        note="",
+        claims={"S2": "proof", "S30": Experiment("GC003", "one mode")},
+        sources=("Goodfellow et al. (2014)",),
+        steps=(Step("It vanishes", equal(P / D, 0)),),
         uses=uses,
     )
 
@@ -39,8 +47,13 @@ def checked(about: Any, status: str = "proved", *, survives: bool = False) -> An
         SimpleNamespace(text="q > 0", kind="needed", reason="at 0 it fails", witness="q = 0", checked=True, evidence=""),
         SimpleNamespace(text="densities", kind="convenient", reason="a measure", witness="", checked=None, evidence=""),
     ]  # fmt: skip
+    caveat = SimpleNamespace(
+        claim="S12", popular="It is always <so>.", corrected="Not at 0.", counterexample="at 0",
+        witness="p = 0", checked=True, evidence="",
+    )  # fmt: skip
     return SimpleNamespace(
         theorem=about, status=status, tier={"proved": "exact", "cited": "cited"}.get(status),
+        tier_from=about.uses[0].id if about.uses else about.id, caveats=[caveat],
         seconds=0.4, steps=[step], mutants=[mutant], hypotheses=hypotheses,
         rests_on={used.id: "proved" for used in about.uses}, survivors=[mutant] if survives else [],
     )  # fmt: skip
@@ -81,6 +94,58 @@ def test_the_headline_is_the_weakest_theorem(status: str, survives: bool, word: 
 def test_no_theorem_and_no_arc_are_pages_too() -> None:
     assert "Nothing checked." in render_theory_page([])
     assert "What rests on what" not in render_theory_page([checked(BASE)])
+
+
+def test_errata_claims_ancestors_and_convenience_are_told() -> None:
+    page = render_theory_page([checked(BASE), checked(VALUE)])
+    assert "It is always &lt;so&gt;." in page
+    assert 'id="errata"' in page
+    assert page.index(">S2<") < page.index(">S30<")
+    assert "experiment: <code>GC003</code>; proved: one mode" in page
+    assert 'by way of <a href="#t-optimal-discriminator">' in page
+    assert "2 of 4 hypotheses are convenient" in page
+
+
+def test_the_kernel_s_answer_is_shown() -> None:
+    absent = KernelResult(file="a.v", status="unknown", evidence="not checked: coqc is not there")
+    assert "not checked: coqc is not there" in render_theory_page(
+        [checked(BASE)], kernel={BASE.id: absent}
+    )
+
+
+@pytest.mark.parametrize(
+    ("formula", "wanted"),
+    [
+        (sp.Symbol("a<b&"), "<mi>a&lt;b&amp;</mi>"),
+        (sp.log(P), "<mi>log</mi>"),
+        (sp.Max(P, D), "<mo>max</mo>"),
+        (sp.sqrt(P), "<msqrt><mi>p</mi></msqrt>"),
+        (sp.Matrix([[1, P]]), "<mtable><mtr><mtd><mn>1</mn></mtd>"),
+        (sp.Piecewise((P, P > 0), (0, True)), "otherwise"),
+        (at_most(P, 0), "<mi>p</mi><mo>≤</mo><mn>0</mn>"),
+        (sp.exp(P), "<mi>e</mi>"),
+    ],
+)
+def test_a_formula_is_mathml_with_nothing_in_it_but_text(formula: Any, wanted: str) -> None:
+    made = mathml(formula)
+    assert wanted in made
+    assert set(re.findall(r"<(/?\w+)([^>]*)>", made)) <= {
+        (slash + name, "")
+        for slash in ("", "/")
+        for name in [
+            "math",
+            "mi",
+            "mn",
+            "mo",
+            "mrow",
+            "mtext",
+            "msup",
+            "msqrt",
+            "mtable",
+            "mtr",
+            "mtd",
+        ]
+    }
 
 
 def test_a_claim_is_text_and_nothing_is_fetched(tmp_path: Path) -> None:

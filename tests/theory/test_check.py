@@ -56,12 +56,11 @@ def theorem(**changes):
         "id": "toy",
         "title": "toy",
         "statement": "x (1 - x) > 0",
-        "statement_latex": "x(1-x)>0",
         "parts": {"claimed": sp.Integer(1)},
         "derive": steps,
         "hypotheses": [],
         "mutants": [negative],
-        "source": "school",
+        "sources": (),
     }
     return Theorem(**{**base, **changes})
 

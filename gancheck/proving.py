@@ -1,0 +1,151 @@
+"""How is a shelf checked at once? In several processes, with progress, and the same answer always.
+
+A theorem's own check is one task; ancestors that several share are checked once. The parent puts
+the reports together in the order asked for, whatever order the processes end in.
+"""
+
+from __future__ import annotations
+
+import multiprocessing
+import os
+import signal
+import sys
+import threading
+from concurrent.futures import ProcessPoolExecutor, as_completed
+from typing import TYPE_CHECKING, Any
+
+from gancheck import content
+from gancheck.theory.kernel import check_kernel
+from gancheck.theory.report import Checked, check, check_own
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping, Sequence
+
+    from gancheck.theory.kernel import KernelResult
+    from gancheck.theory.report import TheoremReport
+    from gancheck.theory.theorem import Theorem
+
+__all__ = ["cores", "errata", "kernel_results", "prove"]
+
+
+def cores() -> int:
+    """Cores that this process may use."""
+    if sys.platform == "linux":
+        return len(os.sched_getaffinity(0))
+    return os.cpu_count() or 1
+
+
+def prove(
+    chosen: Sequence[Theorem],
+    *,
+    jobs: int = 1,
+    progress: Callable[[str], None] = lambda _: None,
+) -> list[TheoremReport]:
+    """Check theorems of the shelf and their ancestors, each once.
+
+    Args:
+        chosen: theorems of the shelf.
+        jobs: processes; one checks in this process.
+        progress: gets a line a theorem.
+
+    Returns:
+        A report for each of `chosen`, in its order.
+
+    Raises:
+        ValueError: `jobs` is below one.
+    """
+    if jobs < 1:
+        raise ValueError(f"jobs must be at least 1, got {jobs}")
+    needed = _closure(chosen)
+    done: dict[str, Checked] = {}
+    if min(jobs, len(needed)) == 1:
+        for theorem in needed.values():
+            progress(f"checking {theorem.id}")
+            done[theorem.id] = check_own(theorem)
+    else:
+        _in_processes(list(needed), min(jobs, len(needed)), done, progress)
+    known: dict[str, TheoremReport] = {}
+    return [check(theorem, known=known, done=done) for theorem in chosen]
+
+
+def errata(reports: Sequence[TheoremReport]) -> list[dict[str, Any]]:
+    """Each popular sentence that a theorem corrects, with its counterexample."""
+    return [
+        {
+            "claim": caveat.claim,
+            "theorem": report.theorem.id,
+            "popular": caveat.popular,
+            "corrected": caveat.corrected,
+            "counterexample": caveat.counterexample,
+            "witness": caveat.witness,
+            "checked": caveat.checked,
+        }
+        for report in reports
+        for caveat in report.caveats
+    ]
+
+
+def kernel_results(
+    chosen: Sequence[Theorem], progress: Callable[[str], None] = lambda _: None
+) -> dict[str, KernelResult]:
+    """What Coq's kernel says of the theorems that have a file for it, by theorem id."""
+    found: dict[str, KernelResult] = {}
+    for theorem in chosen:
+        file = content.kernel_file(theorem.id)
+        if file is not None:
+            progress(f"kernel: {file.name}")
+            found[theorem.id] = check_kernel(file)
+    return found
+
+
+def _closure(chosen: Sequence[Theorem]) -> dict[str, Theorem]:
+    """The theorems and all they stand on, ancestors first."""
+    found: dict[str, Theorem] = {}
+
+    def add(theorem: Theorem) -> None:
+        if theorem.id not in found:
+            for used in theorem.uses:
+                add(used)
+            found[theorem.id] = theorem
+
+    for theorem in chosen:
+        add(theorem)
+    return found
+
+
+def _in_processes(
+    ids: Sequence[str], jobs: int, done: dict[str, Checked], progress: Callable[[str], None]
+) -> None:
+    # A fork inherits the imported shelf; beside other threads, torch's for one, it is not safe.
+    alone = "torch" not in sys.modules and threading.active_count() == 1
+    method = "fork" if sys.platform == "linux" and alone else "spawn"
+    context = multiprocessing.get_context(method)
+    pool = ProcessPoolExecutor(jobs, mp_context=context, initializer=_leave_interrupts_to_parent)
+    try:
+        waiting = {pool.submit(_own, name): name for name in ids}
+        for number, future in enumerate(as_completed(waiting), 1):
+            done[waiting[future]] = future.result()
+            progress(f"checked {number} of {len(ids)}: {waiting[future]}")
+    except BaseException:
+        for child in multiprocessing.active_children():
+            child.terminate()
+        pool.shutdown(wait=False, cancel_futures=True)
+        raise
+    pool.shutdown()
+
+
+def _leave_interrupts_to_parent() -> None:
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+
+
+def _own(name: str) -> Checked:
+    return check_own(_shelf()[name])
+
+
+_loaded: dict[str, Theorem] = {}
+
+
+def _shelf() -> Mapping[str, Theorem]:
+    if not _loaded:
+        _loaded.update(content.theorems())
+    return _loaded
