@@ -84,7 +84,8 @@ def _zeros(expr: Any) -> list[Any]:
         return []
     if not isinstance(found, sp.FiniteSet):
         raise LossRefused(f"the zeros of {expr} are not finitely many: give --domain LOW,HIGH")
-    return sorted(list[Any](found), key=float)
+    numbers: Any = list[Any](found)
+    return sorted(numbers, key=float)
 
 
 def narrowed(terms: list[Any], asked: Interval) -> Interval:
@@ -242,7 +243,7 @@ def _branch(expr: Any, at: Any) -> Any:
 
 def _stationary(slope: Any) -> list[Any] | None:
     """Every root in d, or None where the equation is not polynomial in d or exp(d)."""
-    expr = sp.expand(slope.rewrite(sp.exp), power_exp=True)
+    expr: Any = sp.expand(slope.rewrite(sp.exp), power_exp=True)
     x: Any = sp.Symbol("X", positive=True)
     rates: list[Any] = [sp.diff(e.exp, d) for e in expr.atoms(sp.exp) if e.has(d)]
     rate = sp.Integer(1)
@@ -263,10 +264,11 @@ def _stationary(slope: Any) -> list[Any] | None:
     if not top.is_polynomial(name):
         return None
     degree = sp.degree(top, name)
-    roots: Any = sp.roots(sp.Poly(top, name))
-    if sum(roots.values()) != degree:
+    found: Any = sp.roots(sp.Poly(top, name))
+    if sum(found.values()) != degree:
         return None
-    return [sp.simplify(sp.log(r) / rate if rates else r) for r in roots if r != 0 or not rates]
+    kept: Any = [r for r in found if r != 0 or not rates]
+    return [sp.simplify(sp.log(r) / rate if rates else sp.sympify(r)) for r in kept]
 
 
 def _vertices(real: Any, fake: Any, domain: Interval, edges: list[Any], slopes: list[Any]) -> Best:

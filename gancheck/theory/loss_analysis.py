@@ -137,7 +137,7 @@ def analyse(loss: Loss) -> LossReport:
     run.unknown += found.notes
     if not found.jumps and not found.integral_metric:
         run.ask("density_ratio", 0.3, lambda: _ratio(real, fake))
-    if found.d_star is not None and found.concave is not False:
+    if found.concave:  # nothing follows from a point that was not shown to be the maximum
         run.ask("discriminator", 0.9, lambda: _discriminator(real, fake, found))
         run.ask("generator", 0.7, lambda: _generator(g, found))
     run.ask("zero_sum", 0.2, lambda: {"zero_sum": _same(g, loss.fake, domain)})
