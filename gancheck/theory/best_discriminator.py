@@ -79,7 +79,7 @@ def _real_at(expr: Any, x: Any) -> bool:
 
 
 def _zeros(expr: Any) -> list[Any]:
-    found = sp.solveset(expr, d, sp.S.Reals)
+    found: Any = sp.solveset(expr, d, sp.S.Reals)
     if found is sp.S.EmptySet:
         return []
     if not isinstance(found, sp.FiniteSet):
@@ -99,7 +99,7 @@ def narrowed(terms: list[Any], asked: Interval) -> Interval:
         risky |= {log.args[0] for log in term.atoms(sp.log)}
         risky |= {p.base for p in term.atoms(sp.Pow) if not p.exp.is_Integer or p.exp < 0}
     edges = {z for arg in risky if arg.has(d) and not isinstance(arg, sp.exp) for z in _zeros(arg)}
-    inside = sorted((z for z in edges if asked.holds(z)), key=float)
+    inside = sorted([z for z in edges if asked.holds(z)], key=float)
     ends = [asked.low, *inside, asked.high]
     pieces = [Interval(a, b) for a, b in pairwise(ends)]
     real = [p for p in pieces if all(_real_at(t, p.inner()) for t in terms)]
@@ -233,7 +233,8 @@ def _branch(expr: Any, at: Any) -> Any:
         if isinstance(node, (sp.Max, sp.Min)):
             pick = max if isinstance(node, sp.Max) else min
             return pick(node.args, key=lambda a: float(a.subs(d, at)))
-        up = float(node.args[0].subs(d, at)) > 0
+        inside: Any = node.args[0]
+        up = float(inside.subs(d, at)) > 0
         if isinstance(node, sp.Abs):
             return node.args[0] if up else -node.args[0]
         return sp.Integer(1 if up else -1 if isinstance(node, sp.sign) else 0)
@@ -290,7 +291,8 @@ def _vertices(real: Any, fake: Any, domain: Interval, edges: list[Any], slopes: 
     for i, (_, one) in enumerate(values):
         for _, other in values[:i]:
             crossings |= {z for z in sp.solve(one - other, u) if z.is_positive}
-    at = sorted(crossings, key=float)
+    switches: Any = list(crossings)
+    at = sorted(switches, key=float)
     cuts = [sp.Integer(0), *at, sp.oo]
     tops = [_top(values, a, b) for a, b in pairwise(cuts)]
     jumps = tuple((z, a, b) for z, a, b in zip(at, tops, tops[1:], strict=False) if a != b)
