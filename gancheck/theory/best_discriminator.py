@@ -232,7 +232,8 @@ def _branch(expr: Any, at: Any) -> Any:
     def active(node: Any) -> Any:
         if isinstance(node, (sp.Max, sp.Min)):
             pick = max if isinstance(node, sp.Max) else min
-            return pick(node.args, key=lambda a: float(a.subs(d, at)))
+            choices: Any = node.args
+            return pick(choices, key=lambda a: float(a.subs(d, at)))
         inside: Any = node.args[0]
         up = float(inside.subs(d, at)) > 0
         if isinstance(node, sp.Abs):
