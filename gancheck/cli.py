@@ -91,6 +91,9 @@ def prove(
     kernel: Annotated[
         bool, typer.Option("--kernel", help="Also check the Coq files, where coqc is installed.")
     ] = False,
+    second_opinion: Annotated[
+        bool, typer.Option("--second-opinion", help="Also ask z3, where it is installed.")
+    ] = False,
     jobs: Annotated[int | None, typer.Option(help="Processes; as many as cores without.")] = None,
 ) -> None:
     """Check theorems with engines that can say no; exit 1 where one does not hold."""
@@ -108,14 +111,20 @@ def prove(
         if kernel:
             result["kernel"] = {name: found.as_json() for name, found in checked.items()}
         held = exit_ok(reports) and all(found.ok for found in checked.values())
+        opinions = proving.second_opinions(reports, _progress) if second_opinion else {}
+        if second_opinion:
+            result["second_opinion"] = opinions
+            held = held and not any(found["contradicts"] for found in opinions.values())
         if confirm:
-            confirmed, result["confirmations"] = _confirm(chosen, confirm)
+            confirmed, result["confirmations"] = proving.confirmations(chosen, confirm, _progress)
             held = held and confirmed
         if out is not None:
             from gancheck.rendering import write_theory_page
             from gancheck.rendering.files import write_whole
 
-            page = write_theory_page(reports, out / "theory.html", kernel=checked)
+            page = write_theory_page(
+                reports, out / "theory.html", kernel=checked, opinions=opinions
+            )
             write_whole(out / "theory.json", json.dumps(result, indent=2) + "\n")
             _progress(f"page: {page}")
         if as_json:
@@ -128,6 +137,7 @@ def prove(
                 theory_terminal.print_errata(proving.errata(reports))
             else:
                 theory_terminal.print_theorems(reports, result.get("confirmations", []), checked)
+                theory_terminal.print_opinions(opinions)
         raise typer.Exit(0 if held else 1)
 
 
@@ -419,25 +429,6 @@ def _finish(report: Report, out: Path, *, as_json: bool, fail_on: FailOn) -> Non
         raise typer.Exit(1)
     if not report.complete:
         _fail(f"stopped: {report.provenance.get('stopped')}; the partial report is {page}", 4)
-
-
-def _confirm(theorems: list[Any], examples: int) -> tuple[bool, list[dict[str, Any]]]:
-    """Hold each theorem's numeric form against random draws; counterexamples come shrunk."""
-    from gancheck.testing import confirm
-
-    held, out = True, []
-    for theorem in theorems:
-        _progress(f"confirming {theorem.id} on {examples} draws")
-        found = confirm(theorem, examples)
-        held = held and found.ok
-        failed = [f for f in found.forms if not f.held]
-        for form in failed:
-            _progress(f"{theorem.id}: {form.says} fails at {form.counterexample}")
-        text = f"{len(found.forms)} held"
-        if failed:
-            text = f"fails at {failed[0].counterexample}"
-        out.append({"id": theorem.id, "holds": found.ok, "text": text})
-    return held, out
 
 
 if __name__ == "__main__":

@@ -15,6 +15,7 @@ from concurrent.futures import ProcessPoolExecutor, as_completed
 from typing import TYPE_CHECKING, Any
 
 from gancheck import content
+from gancheck.theory import second_opinion
 from gancheck.theory.kernel import check_kernel
 from gancheck.theory.report import Checked, check, check_own
 
@@ -25,7 +26,7 @@ if TYPE_CHECKING:
     from gancheck.theory.report import TheoremReport
     from gancheck.theory.theorem import Theorem
 
-__all__ = ["cores", "errata", "kernel_results", "prove"]
+__all__ = ["confirmations", "cores", "errata", "kernel_results", "prove", "second_opinions"]
 
 
 def cores() -> int:
@@ -33,6 +34,27 @@ def cores() -> int:
     if sys.platform == "linux":
         return len(os.sched_getaffinity(0))
     return os.cpu_count() or 1
+
+
+def confirmations(
+    theorems: Sequence[Theorem], examples: int, progress: Callable[[str], None]
+) -> tuple[bool, list[dict[str, Any]]]:
+    """Hold each theorem's numeric form against random draws; counterexamples come shrunk."""
+    from gancheck.testing import confirm
+
+    held, out = True, []
+    for theorem in theorems:
+        progress(f"confirming {theorem.id} on {examples} draws")
+        found = confirm(theorem, examples)
+        held = held and found.ok
+        failed = [f for f in found.forms if not f.held]
+        for form in failed:
+            progress(f"{theorem.id}: {form.says} fails at {form.counterexample}")
+        text = f"{len(found.forms)} held"
+        if failed:
+            text = f"fails at {failed[0].counterexample}"
+        out.append({"id": theorem.id, "holds": found.ok, "text": text})
+    return held, out
 
 
 def prove(
@@ -95,6 +117,30 @@ def kernel_results(
         if file is not None:
             progress(f"kernel: {file.name}")
             found[theorem.id] = check_kernel(file)
+    return found
+
+
+def second_opinions(
+    reports: Sequence[TheoremReport], progress: Callable[[str], None] = lambda _: None
+) -> dict[str, dict[str, Any]]:
+    """What z3 says of the steps that an engine proved, by theorem id; nothing where it is absent.
+
+    Each entry counts `agrees`, `no answer` and `contradicts`, and lists the steps contradicted.
+    """
+    if not second_opinion.available():
+        progress("no second opinion: z3 is not installed (pip install 'gancheck[rigorous]')")
+        return {}
+    found: dict[str, dict[str, Any]] = {}
+    for report in reports:
+        progress(f"second opinion: {report.theorem.id}")
+        said = [
+            (second_opinion.opinion(step), step.says)
+            for step, result in zip(report.theorem.steps, report.steps, strict=True)
+            if result.status in ("proved", "cited")
+        ]
+        counts = {a: sum(s == a for s, _ in said) for a in ("agrees", "no answer", "contradicts")}
+        against = [says for answer, says in said if answer == "contradicts"]
+        found[report.theorem.id] = {**counts, "against": against}
     return found
 
 

@@ -7,7 +7,7 @@ with its statement, hypotheses, steps and refuted false neighbours.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Any, Final
 
 from markupsafe import Markup
 
@@ -46,13 +46,17 @@ _WHOLE_SHELF: Final = 36
 
 
 def render_theory_page(
-    reports: Sequence[TheoremReport], *, kernel: Mapping[str, KernelResult] | None = None
+    reports: Sequence[TheoremReport],
+    *,
+    kernel: Mapping[str, KernelResult] | None = None,
+    opinions: Mapping[str, Mapping[str, Any]] | None = None,
 ) -> str:
     """The page as HTML text, theorems in an order in which each follows what it rests on.
 
     Args:
         reports: what was found.
         kernel: theorem id -> what Coq's kernel said, where it was asked.
+        opinions: theorem id -> how many steps z3 agrees with, where it was asked.
     """
     ordered = _ordered(reports)
     worst = next((s for s in _WORST_FIRST if any(r.status == s for r in reports)), "unknown")
@@ -92,6 +96,7 @@ def render_theory_page(
         convenient=_convenient(reports),
         conveniences={r.theorem.id: _convenient([r]) for r in reports},
         kernel=kernel or {},
+        opinions=opinions or {},
         kernel_times={name: duration(found.seconds) for name, found in (kernel or {}).items()},
     )
 
@@ -127,6 +132,7 @@ def write_theory_page(
     path: Path,
     *,
     kernel: Mapping[str, KernelResult] | None = None,
+    opinions: Mapping[str, Mapping[str, Any]] | None = None,
 ) -> Path:
     """Write the theory page to `path`, whole or not at all.
 
@@ -134,11 +140,12 @@ def write_theory_page(
         reports: what was found.
         path: of the HTML file.
         kernel: as for `render_theory_page`.
+        opinions: likewise.
 
     Raises:
         OSError: the file cannot be written; the message is one sentence that names it.
     """
-    write_whole(path, render_theory_page(reports, kernel=kernel))
+    write_whole(path, render_theory_page(reports, kernel=kernel, opinions=opinions))
     return path
 
 

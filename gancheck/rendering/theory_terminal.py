@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from gancheck.theory.report import TheoremReport
     from gancheck.theory.theorem import Theorem
 
-__all__ = ["in_claim_order", "print_errata", "print_theorem", "print_theorems"]
+__all__ = ["in_claim_order", "print_errata", "print_opinions", "print_theorem", "print_theorems"]
 
 
 def print_theorems(
@@ -45,6 +45,19 @@ def print_theorems(
         console.print(_safe(f"kernel: {found.file}: {found.evidence}{version}"))
     seconds = sum(r.seconds for r in reports)
     console.print(f"{sum(r.ok for r in reports)} of {len(reports)} hold, in {seconds:.1f} s")
+
+
+def print_opinions(opinions: Mapping[str, Mapping[str, Any]]) -> None:
+    """How often z3 agreed, and what it contradicts; nothing where it was not asked."""
+    if not opinions:
+        return
+    console = Console()
+    answers = ("agrees", "no answer", "contradicts")
+    counts = [f"{a} {sum(found[a] for found in opinions.values())}" for a in answers]
+    console.print(f"second opinion by z3: {', '.join(counts)}")
+    for name, found in opinions.items():
+        for says in found["against"]:
+            console.print(_safe(f"  {name}: z3 CONTRADICTS: {says}"))
 
 
 def print_errata(entries: Sequence[Mapping[str, Any]]) -> None:

@@ -258,6 +258,30 @@ def test_errata_are_a_list_and_json() -> None:
     assert set(json.loads(done.stdout)) == {"errata"}
 
 
+def test_z3_agrees_where_it_is_installed(monkeypatch: pytest.MonkeyPatch) -> None:
+    from gancheck.theory import second_opinion
+
+    if second_opinion.available():
+        done = run("prove", "gradient-ratio", "--second-opinion", "--json")
+        found = json.loads(done.stdout)["second_opinion"]["gradient-ratio"]
+        assert (done.exit_code, found["contradicts"]) == (0, 0)
+        assert found["agrees"] >= 4
+    monkeypatch.setattr(second_opinion, "available", lambda: False)
+    done = run("prove", "gradient-ratio", "--second-opinion")
+    assert done.exit_code == 0
+    assert "z3 is not installed" in done.stderr
+
+
+def test_a_contradiction_by_z3_fails_the_run(monkeypatch: pytest.MonkeyPatch) -> None:
+    from gancheck.theory import second_opinion
+
+    monkeypatch.setattr(second_opinion, "available", lambda: True)
+    monkeypatch.setattr(second_opinion, "opinion", lambda step: "contradicts")
+    done = run("prove", "gradient-ratio", "--second-opinion")
+    assert done.exit_code == 1
+    assert "z3 CONTRADICTS" in done.stdout
+
+
 def test_a_kernel_file_is_checked_or_said_not_to_be() -> None:
     done = run("prove", "optimal-discriminator", "--kernel", "--json")
     assert done.exit_code == 0, done.output
