@@ -44,12 +44,12 @@ _ELEMENTS: Final = frozenset(
     ]
 )
 # Sympy's double-struck constants, which few fonts hold, and operators that are never seen.
-_PLAIN: Final = {"\u2147": "e", "\u2148": "i", "\u2146": "d", "\u2062": "\u2009", "\u2061": ""}
+_PLAIN: Final = {"\u2147": "e", "\u2148": "i", "\u2146": "d", "-": "\u2212", "\u2062": "\u2062"}
 _SIGNS: Final = {"==": "=", "!=": "≠", "<": "<", "<=": "≤", ">": ">", ">=": "≥"}
 
 
-def mathml(formula: Any) -> Markup:
-    """A sympy object or a `Relation` as one `<math>` element.
+def mathml(formula: Any, *, block: bool = False) -> Markup:
+    """A sympy object or a `Relation` as one `<math>` element, on a line of its own if `block`.
 
     Example:
         >>> import sympy as sp
@@ -61,7 +61,7 @@ def mathml(formula: Any) -> Markup:
         inside = _inside(formula.left) + sign + _inside(formula.right)
     else:
         inside = _inside(formula)
-    return Markup("<math>{}</math>").format(inside)
+    return Markup('<math display="block">{}</math>' if block else "<math>{}</math>").format(inside)
 
 
 def segments_html(pieces: Sequence[Any]) -> Markup:

@@ -84,7 +84,9 @@ def render_theory_page(
         times={r.theorem.id: duration(r.seconds) for r in reports},
         graph=_graph(ordered),
         statements={r.theorem.id: segments_html(r.theorem.segments) for r in reports},
-        formulas={r.theorem.id: [mathml(s.claim) for s in r.theorem.steps] for r in reports},
+        formulas={
+            r.theorem.id: [mathml(s.claim, block=True) for s in r.theorem.steps] for r in reports
+        },
         domains={r.theorem.id: [str(s.over) for s in r.theorem.steps] for r in reports},
         errata=sorted(
             ((c, r) for r in ordered for c in r.caveats), key=lambda e: in_claim_order(e[0].claim)
@@ -187,9 +189,14 @@ def _ordered(reports: Sequence[TheoremReport]) -> list[TheoremReport]:
             for r in waiting.values()
             if not any(used.id in waiting and used.id != r.theorem.id for used in r.theorem.uses)
         ]
-        for report in ready or list(waiting.values())[:1]:
-            out.append(report)
-            del waiting[report.theorem.id]
+        placed = {r.theorem.id: place for place, r in enumerate(out)}
+        # Next is what uses the theorem placed last, so that arcs stay short.
+        report = max(
+            ready or list(waiting.values())[:1],
+            key=lambda r: max((placed.get(u.id, -1) for u in r.theorem.uses), default=-1),
+        )
+        out.append(report)
+        del waiting[report.theorem.id]
     return sorted(out, key=lambda r: (-sizes[family[r.theorem.id]], first[family[r.theorem.id]]))
 
 
