@@ -14,7 +14,7 @@ import sympy as sp
 
 from gancheck.theory.claims import Domain
 from gancheck.theory.engines.rational_sign import NotRational, sign_on
-from gancheck.theory.expressions import d, u
+from gancheck.theory.expressions import d, tidy, u
 
 __all__ = ["Best", "Interval", "LossRefused", "best", "narrowed", "sign_of"]
 
@@ -120,8 +120,8 @@ def sign_of(expr: Any) -> str | None:
     powers = [p.exp.q for p in expr.atoms(sp.Pow) if p.base == u and p.exp.is_Rational]
     if powers:
         root = sp.Symbol("v", positive=True)
-        expr = sp.powdenest(expr.subs(u, root ** sp.ilcm(1, 1, *powers)), force=True)
-    expr = sp.simplify(expr)
+        expr = sp.powdenest(expr.subs(u, root ** sp.ilcm(1, 1, *powers)))
+    expr = tidy(expr)
     if expr == 0:
         return "0"
     symbols = list(expr.free_symbols)
@@ -144,7 +144,7 @@ def best(real: Any, fake: Any, domain: Interval) -> Best:
     edges = [domain.low, *_kinks(real, fake, domain), domain.high]
     pieces = [Interval(a, b) for a, b in pairwise(edges)]
     branches = [(p, _branch(real, p.inner()), _branch(fake, p.inner())) for p in pieces]
-    slopes = [sp.simplify(u * sp.diff(r, d) + sp.diff(f, d)) for _, r, f in branches]
+    slopes = [tidy(u * sp.diff(r, d) + sp.diff(f, d)) for _, r, f in branches]
     if not any(s.has(d) for s in slopes):
         return _vertices(real, fake, domain, edges, slopes)
     found = list[Any]()
@@ -206,7 +206,7 @@ def _choose(found: list[Any], outside: list[Any], domain: Interval, *, multiple:
     else:
         root, concave = (tops or curved)[0][0], None
         notes.append("concave: several stationary points; the greatest was not determined")
-    return Best(d_star=root, concave=concave, centre=sp.simplify(root.subs(u, 1)), notes=notes)
+    return Best(d_star=root, concave=concave, centre=tidy(root.subs(u, 1)), notes=notes)
 
 
 def _inside(root: Any, piece: Interval, at: Any) -> bool:
@@ -270,7 +270,7 @@ def _stationary(slope: Any) -> list[Any] | None:
     if sum(found.values()) != degree:
         return None
     kept: Any = [r for r in found if r != 0 or not rates]
-    return [sp.simplify(sp.log(r) / rate if rates else sp.sympify(r)) for r in kept]
+    return [tidy(sp.log(r) / rate if rates else sp.sympify(r)) for r in kept]
 
 
 def _vertices(real: Any, fake: Any, domain: Interval, edges: list[Any], slopes: list[Any]) -> Best:

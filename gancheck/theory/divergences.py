@@ -10,7 +10,7 @@ from typing import Any
 
 import sympy as sp
 
-from gancheck.theory.expressions import u
+from gancheck.theory.expressions import tidy, u
 
 __all__ = ["NAMED", "name_of"]
 
@@ -40,7 +40,7 @@ def name_of(second: Any) -> str | None:
         '2 JSD'
     """
     for name, known in NAMED:
-        ratio = sp.simplify(second / known)
+        ratio = tidy(second / known)
         if not ratio.free_symbols and ratio.is_positive:
             return name if ratio == 1 else f"{_factor(ratio)} {name}"
     return _skewed(second)
@@ -59,5 +59,5 @@ def _skewed(second: Any) -> str | None:
     if not (slope.is_positive and rest.is_positive):
         return None
     share = slope / (slope + rest)
-    scale = sp.simplify(1 / (slope + rest) / (share * (1 - share)))
+    scale = tidy(1 / (slope + rest) / (share * (1 - share)))
     return f"{'' if scale == 1 else _factor(scale) + ' '}JSD_{{{share}}}"

@@ -15,7 +15,7 @@ import sympy as sp
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
-__all__ = ["FUNCTIONS", "ExpressionError", "d", "parse", "u"]
+__all__ = ["FUNCTIONS", "ExpressionError", "d", "parse", "tidy", "u"]
 
 d: Any = sp.Symbol("d", real=True)
 u: Any = sp.Symbol("u", positive=True)
@@ -25,6 +25,20 @@ _TOKEN = re.compile(
     r"\s*(?:((?:\d+\.?\d*|\.\d+)(?:[eE][+-]?\d+)?)|([A-Za-z_]\w*)|(\*\*|[-+*/^(),]))"
 )
 _OUTPUT = re.compile(r"[dcsDC]_?(r|f|x|y|z|g|real|fake|1|2)")
+
+
+def tidy(expr: Any) -> Any:
+    """The same function in a canonical form: one fraction, cancelled and factored.
+
+    Nothing is decided by it: where a form does not cancel, a sign or an identity stays open.
+
+    Example:
+        >>> tidy(1 / u - 1 / (1 + u))
+        1/(u*(u + 1))
+    """
+    if expr.has(sp.Piecewise, sp.DiracDelta, sp.Heaviside) or not expr.free_symbols:
+        return sp.expand_log(expr) if expr.is_number and expr.has(sp.log) else expr
+    return sp.factor(sp.cancel(sp.together(sp.powsimp(sp.expand_log(expr)))))
 
 
 class ExpressionError(ValueError):

@@ -19,7 +19,7 @@ import sympy as sp
 from gancheck.theory.best_discriminator import Best, Interval, LossRefused, best, narrowed, sign_of
 from gancheck.theory.deadline import OutOfTime, deadline
 from gancheck.theory.divergences import name_of
-from gancheck.theory.expressions import d, u
+from gancheck.theory.expressions import d, tidy, u
 
 __all__ = ["Interval", "Loss", "LossRefused", "LossReport", "analyse"]
 
@@ -155,11 +155,11 @@ def analyse(loss: Loss) -> LossReport:
 
 def _ratio(real: Any, fake: Any) -> dict[str, Any]:
     slope = sp.diff(real, d)
-    return {"density_ratio": None if slope == 0 else sp.simplify(-sp.diff(fake, d) / slope)}
+    return {"density_ratio": None if slope == 0 else tidy(-sp.diff(fake, d) / slope)}
 
 
 def _judged(second: Any, who: str) -> dict[str, Any]:
-    second = sp.factor(sp.simplify(second))
+    second = tidy(second)
     sign = sign_of(second)
     proper = {"+": True, ">=": True, "0": False, "-": False, "<=": False, "mixed": False}
     name = name_of(second) if sign == "+" else None
@@ -184,7 +184,7 @@ def _discriminator(real: Any, fake: Any, found: Best) -> dict[str, Any]:
         return {"value": sp.Piecewise(*cases), **_jumping(rises, "discriminator")}
     on_real, on_fake = real.subs(d, star), fake.subs(d, star)
     out = _judged(sp.diff(on_real, u), "discriminator")
-    return {"value": sp.simplify(u * on_real + on_fake), **out}
+    return {"value": tidy(u * on_real + on_fake), **out}
 
 
 def _generator(g: Any, found: Best) -> dict[str, Any]:
@@ -196,7 +196,7 @@ def _generator(g: Any, found: Best) -> dict[str, Any]:
 
 def _same(one: Any, other: Any, domain: Interval) -> bool | None:
     """Whether two terms differ by a constant on the domain."""
-    gap = sp.simplify(sp.diff(one - other, d))
+    gap = tidy(sp.diff(one - other, d))
     if gap == 0:
         return True
     tries = [sp.Rational(n, 3) for n in (1, 2, 4, 7, 10, -1, -2, -4, -7, -10)]
@@ -223,15 +223,15 @@ def _link(centre: Any, domain: Interval) -> Any:
 
 def _saturation(g: Any, loss: Loss, found: Best, domain: Interval) -> dict[str, Any]:
     """dg/ds where the discriminator is sure of a fake (u -> 0): its limit and its order in d."""
-    other = -loss.real if sp.simplify(g - loss.fake) == 0 else loss.fake
+    other = -loss.real if tidy(g - loss.fake) == 0 else loss.fake
     slope = sp.diff(g, d)
-    ratio = None if slope == 0 else sp.simplify(sp.diff(other, d) / slope)
+    ratio = None if slope == 0 else tidy(sp.diff(other, d) / slope)
     out: dict[str, Any] = {"limit": None, "order": None, "ratio": ratio}
     if found.centre is None or found.jumps or found.d_star is None:
         return out
     s, link = _link(found.centre, domain)
     rate = sp.diff(link, s).subs(s, sp.solve(link - d, s)[0]) if link.has(sp.exp) else sp.Integer(1)
-    slope = sp.simplify(slope * rate)
+    slope = tidy(slope * rate)
     end = sp.limit(found.d_star, u, 0, "+")
     side = "+" if not end.is_infinite else "-"
     out["limit"] = sp.limit(slope, d, end, side)
@@ -247,9 +247,9 @@ def _dirac(fake: Any, g: Any, found: Best, domain: Interval) -> dict[str, Any]:
         s, link = sp.Symbol("s", real=True), found.centre + sp.Symbol("s", real=True)
     rate = sp.diff(link, s).subs(s, 0)
     slopes = [sp.diff(t, d).subs(d, found.centre) * rate for t in (g, fake)]
-    pull, push = (sp.simplify(x.doit()) for x in slopes)
+    pull, push = (tidy(x.doit()) for x in slopes)
     matrix = sp.Matrix([[0, pull], [-push, 0]])
-    product = sp.simplify(-pull * push)  # eigenvalues are +-sqrt(product)
+    product = tidy(-pull * push)  # eigenvalues are +-sqrt(product)
     root = sp.sqrt(product)
     verdict = "unstable" if product.is_positive else "neutral" if product.is_nonpositive else None
     jac = {"dirac_jacobian": matrix, "dirac_eigenvalues": [root, -root]}
