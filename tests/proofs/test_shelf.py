@@ -136,7 +136,10 @@ def test_the_json_has_the_documented_schema():
     assert set(made) == {"theorems", "summary"}
     for theorem in made["theorems"]:
         wanted = {"id", "title", "status", "tier", "seconds", "steps", "mutants", "hypotheses"}
-        assert set(theorem) == wanted
+        wanted |= {"statement", "claims", "coverage", "uses", "sources", "caveats"}
+        assert set(theorem) >= wanted
+        assert set(theorem["coverage"]) == set(theorem["claims"])
+        assert all(set(c) >= {"claim", "popular", "corrected"} for c in theorem["caveats"])
         assert all(set(s) == {"claim", "engine", "status"} for s in theorem["steps"])
         assert all(set(m) == {"claim", "witness", "refuted", "engine"} for m in theorem["mutants"])
     assert made["summary"]["ok"] is True
