@@ -1,17 +1,21 @@
 """Every theorem of the shelf: proved by its engines, surrounded by false neighbours that fall."""
 
+import ast
 import dataclasses
+import inspect
 import sys
 from functools import cache
+from pathlib import Path
 
 import pytest
 import sympy as sp
 
 from gancheck import content
 from gancheck.testing import confirm
-from gancheck.theory import ENGINES, check, exit_ok, theory_json
+from gancheck.theory import ENGINES, Experiment, check, exit_ok, theory_json
 from gancheck.theory.engines import Decision
 
+ROOT = Path(__file__).parents[2]
 THEOREMS = content.theorems()
 SIX = {
     "optimal-discriminator",
@@ -144,3 +148,42 @@ def test_the_json_has_the_documented_schema():
         assert all(set(m) == {"claim", "witness", "refuted", "engine"} for m in theorem["mutants"])
     assert made["summary"]["ok"] is True
     assert made["summary"]["mutants"] == made["summary"]["mutants_refuted"] >= 24
+
+
+def neighbours(theorem_id):
+    """What the file imports from its own shelf."""
+    module = sys.modules["gancheck.content.proofs." + theorem_id.replace("-", "_")]
+    tree = ast.parse(inspect.getsource(module))
+    froms = [n for n in ast.walk(tree) if isinstance(n, ast.ImportFrom) and n.level == 1]
+    return {alias.name.replace("_", "-") for node in froms for alias in node.names}
+
+
+def test_the_imports_of_a_file_are_the_theorems_it_uses(name):
+    assert neighbours(name) == {used.id for used in THEOREMS[name].uses}
+
+
+def test_every_source_can_be_found_by_its_identifier(name):
+    for source in THEOREMS[name].sources:
+        assert source.identifier.startswith(("arXiv:", "doi:", "ISBN ")), source
+        assert source.authors
+        assert 1900 < source.year < 2100
+
+
+def test_an_empirical_sentence_is_an_experiment_that_exists(name):
+    for claim, how in THEOREMS[name].claims.items():
+        assert (claim in {"S30", "S32", "S41"}) == isinstance(how, Experiment)
+        if isinstance(how, Experiment):
+            assert how.tested_by in content.diagnostics() or (ROOT / how.tested_by).is_file()
+            assert how.proved_case
+
+
+def test_nothing_cited_is_called_a_proof(name):
+    own = [s.status for s in report(name).steps]
+    if own and all(status == "cited" for status in own):
+        assert "proof" not in THEOREMS[name].claims.values()
+
+
+def test_every_popular_sentence_has_a_confirmed_counterexample(name):
+    for caveat in report(name).caveats:
+        assert caveat.checked, caveat.evidence
+        assert caveat.popular != caveat.corrected
