@@ -25,6 +25,7 @@ import sympy as sp
 
 from gancheck.theory import (
     Cases,
+    Caveat,
     Cited,
     Derivative,
     Domain,
@@ -314,9 +315,19 @@ theorem = Theorem(
     mutants=mutants,
     sources=[MUNKRES_2000.at("section 23")],
     claims={"S42": "cited", "S43": "cited"},
-    note="A connected latent space is not enough: the support of p_z must be connected. Modes "
-    "cannot be represented exactly without a bridge, but can be approximated: the bridge's mass "
-    "tends to 0 as the Lipschitz constant grows.",
+    caveats=[
+        Caveat(
+            "S42",
+            "A connected latent space gives a connected support.",
+            "The support of p_z must be connected; the generated support is the closure of its image.",
+            Witness(
+                {},
+                "latents +-1 on the connected line, G(z) = z: nothing lies between",
+                breaks=gap_is_charged(mass_between(two_atoms, -1, 1)),
+            ),
+        ),
+    ],
+    note="Modes cannot be represented exactly without a bridge, but can be approximated: the bridge's mass tends to 0 as the Lipschitz constant grows.",
     numeric=[
         NumericForm(
             says="the clamp's gap mass against Simpson's rule for the normal density",

@@ -18,7 +18,9 @@ import math
 import sympy as sp
 
 from gancheck.theory import (
+    Caveat,
     Domain,
+    Enclosure,
     Hypothesis,
     LogRational,
     Mutant,
@@ -205,8 +207,53 @@ theorem = Theorem(
     sources=[GOODFELLOW_2014.at("Theorem 1")],
     claims={"S12": "proof", "S13": "proof", "L1": "proof", "L23": "proof"},
     uses=[mv.theorem],
-    note="V itself has no minimum: -2 ln 2 is the minimum over q of the maximum over D. It is "
-    "attained only if the generator's family holds p.",
+    caveats=[
+        Caveat(
+            "S12",
+            "The value function reaches its minimum -2 ln 2 at the optimum.",
+            "V has no minimum; -2 ln 2 is the minimum over q of the maximum over D, and the pair "
+            "q = p, D = 1/2 is a saddle.",
+            Witness(
+                {},
+                "at q = p the constant D = 1/10 gives ln(1/10) + ln(9/10) = -2.41, below -1.39",
+                breaks=[
+                    Step(
+                        "V is at least -2 ln 2",
+                        at_least(
+                            sp.log(sp.Rational(1, 10)) + sp.log(sp.Rational(9, 10)), -2 * sp.log(2)
+                        ),
+                        by=Enclosure(),
+                    )
+                ],
+            ),
+        ),
+        Caveat(
+            "S13",
+            "At the optimum the generator's law is the data's.",
+            "Only if the generator's family holds the data's law.",
+            Witness(
+                {},
+                "data (1/2, 1/2), a family with the one law (1/4, 3/4): the best value stays above "
+                "-2 ln 2",
+                breaks=[
+                    Step(
+                        "the best value is at most -2 ln 2",
+                        at_most(
+                            sum(
+                                a * sp.log(a / (a + b)) + b * sp.log(b / (a + b))
+                                for a, b in (
+                                    (sp.Rational(1, 2), sp.Rational(1, 4)),
+                                    (sp.Rational(1, 2), sp.Rational(3, 4)),
+                                )
+                            ),
+                            -2 * sp.log(2),
+                        ),
+                        by=Enclosure(),
+                    )
+                ],
+            ),
+        ),
+    ],
     numeric=[
         NumericForm(
             says="no discriminator exceeds -2 ln 2 against q = p",

@@ -19,7 +19,9 @@ import math
 import sympy as sp
 
 from gancheck.theory import (
+    Caveat,
     Domain,
+    Enclosure,
     Hypothesis,
     LogRational,
     Mutant,
@@ -291,7 +293,25 @@ theorem = Theorem(
     sources=[GOODFELLOW_2014.at("Theorem 1")],
     claims={"S3": "proof", "S9": "proof", "L1": "proof"},
     uses=[od.theorem],
-    note="V itself has no minimum: only its maximum over D is bounded. Training minimises a "
-    "Jensen-Shannon divergence only where D is optimal again at every step of G.",
+    caveats=[
+        Caveat(
+            "S3",
+            "The value of the game lies between -2 ln 2 and 0.",
+            "Only its maximum over D does; V itself is unbounded below.",
+            Witness(
+                {},
+                "p = q with D = 1/10 gives -2.41, below -2 ln 2 = -1.39",
+                breaks=[
+                    Step(
+                        "V is at least -2 ln 2",
+                        at_least(
+                            sp.log(sp.Rational(1, 10)) + sp.log(sp.Rational(9, 10)), -2 * sp.log(2)
+                        ),
+                        by=Enclosure(),
+                    )
+                ],
+            ),
+        ),
+    ],
     numeric=numeric,
 )

@@ -19,6 +19,7 @@ import math
 import sympy as sp
 
 from gancheck.theory import (
+    Caveat,
     Domain,
     Hypothesis,
     Mutant,
@@ -297,17 +298,50 @@ numeric = [
 theorem = Theorem(
     id="optimal-discriminator",
     title="The optimal discriminator is a posterior",
-    statement="D* = pi p / (pi p + (1 - pi) q) is the one maximiser of pi p ln d + "
-    "(1 - pi) q ln(1 - d) over 0 < d < 1; where p = 0 < q the optimum is 0, where q = 0 < p it "
-    "is 1 (limits, not attained inside), where p = q = 0 every d is optimal.",
+    statement="{optimum} is the one maximiser of {payoff} over 0 < d < 1. Where p = 0 < q the "
+    "optimum is 0, where q = 0 < p it is 1 (limits, not attained inside); where p = q = 0 every d "
+    "is optimal.",
     parts={"payoff": payoff, "optimum": optimum},
     derive=derive,
     hypotheses=hypotheses,
     mutants=mutants,
     sources=[GOODFELLOW_2014.at("Proposition 1")],
     claims={"S4": "proof", "S5": "proof", "S6": "proof", "S7": "proof", "L1": "proof"},
-    note="The maximiser is unique only where p + q > 0. Where one density is 0 the optimum is at "
-    "the boundary and no derivative vanishes. The minibatch ratio acts as a prior only "
-    "if the loss is averaged over the joint batch; the usual sum of two means has pi = 1/2.",
+    caveats=[
+        Caveat(
+            "S5",
+            "Setting the derivative to zero gives the optimum everywhere.",
+            "Where one density is 0 the optimum is at the boundary and no derivative vanishes; "
+            "where both are 0 every d is optimal.",
+            Witness(
+                {p: 0, q: 1, prior: sp.Rational(1, 2)},
+                "p = 0, q = 1: the slope at the optimum d = 0 is -1/2",
+                breaks=[
+                    Step(
+                        "the slope vanishes at the optimum",
+                        equal(sp.cancel((1 - d) * sp.diff(payoff, d).subs(p, 0)).subs(d, 0), 0),
+                        Domain({q: (0, 2), prior: (0, 1)}),
+                    )
+                ],
+            ),
+        ),
+        Caveat(
+            "S6",
+            "D* = p/(p + q), whatever the mix of the minibatch.",
+            "Of a loss averaged over the joint batch the mix is a prior; the usual sum of two means "
+            "has pi = 1/2.",
+            Witness(
+                {p: 1, q: 1, prior: sp.Rational(1, 4)},
+                "one real to three fakes at p = q: the optimum is 1/4",
+                breaks=[
+                    Step(
+                        "the optimum is p/(p + q)",
+                        equal(optimum, p / (p + q)),
+                        Domain({p: (0, 2), q: (0, 2), prior: (0, 1)}),
+                    )
+                ],
+            ),
+        ),
+    ],
     numeric=numeric,
 )
