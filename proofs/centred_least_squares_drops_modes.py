@@ -207,7 +207,7 @@ def _after(first, share):
     return masses[0]
 
 
-_PAGE = "reports/gallery/least-squares-codes.html"
+_PAGE = "GC005"
 _CASE = "three modes (6, 3, 1)/10, codes -1, 1, 0 and D exact: the law that misses the first mode"
 theorem = Theorem(
     id="centred-least-squares-drops-modes",

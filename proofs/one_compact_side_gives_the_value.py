@@ -1,16 +1,18 @@
-"""What does the minimax theorem ask for, and what does it give?
+"""What does one compact side give a game: a value, or an equilibrium?
 
 Statement
-    One compact convex side, payoffs quasi-convex and lower semicontinuous in x, quasi-concave and
-    upper semicontinuous in y, give inf sup = sup inf. A saddle needs attainment on both sides:
-    y/(1 + x) with x >= 0, 0 <= y <= 1 has the value 0 and no saddle. The GAN payoff is linear in q
-    and concave in D; the theorem applies on a finite space with D in [e, 1 - e].
+    If one side is compact and convex and the payoff is quasi-convex and lower semicontinuous in
+    the minimiser, quasi-concave and upper semicontinuous in the maximiser, then inf sup = sup inf.
+    The GAN payoff is linear in q and concave in D, so this covers finitely many points and D in
+    [eps, 1 - eps]. A saddle needs attainment on both sides: y/(1 + x) with x >= 0 and y in [0, 1]
+    has the value 0 and no saddle.
 
 Assumptions
-    One side is compact; lower semicontinuity in q; the payoff is concave in y.
+    One side is compact; the payoff is quasi-convex-concave; it is semicontinuous; X is finite.
 
 Source
-    Sion (1958), which is cited for the general fact; the instances are computed here.
+    Sion (1958) for the general theorem; the steps on the GAN payoff and the two games are
+    elementary.
 """
 
 import sympy as sp
@@ -19,13 +21,14 @@ from gancheck.theory import (
     Caveat,
     Cited,
     Domain,
+    Enclosure,
     Hypothesis,
-    LinearAlgebra,
+    LogRational,
     Mutant,
     NumericForm,
+    RationalSign,
     Relation,
     Step,
-    Tangent,
     Theorem,
     Witness,
     at_least,
@@ -34,132 +37,141 @@ from gancheck.theory import (
     greater,
     less,
 )
-from gancheck.theory.literature import SION_1958
+from gancheck.theory.literature import GOODFELLOW_2014, SION_1958
 
-p, q, d, s, t, x, y, n, eps, bound = sp.symbols("p q d s t x y n eps M")
-half, quarter = sp.Rational(1, 2), sp.Rational(1, 4)
-gan = p * sp.log(d) + q * sp.log(1 - d)
-hyperbola = y / (1 + x)
+p, q, d, other, w = sp.symbols("p q d q_1 w")
+x, y, eps, n, bound = sp.symbols("x y epsilon n M")
+half, zero = sp.Rational(1, 2), sp.Integer(0)
 
-positive, line = (0, sp.oo), (-sp.oo, sp.oo)
-densities = Domain({p: positive, q: positive, d: (0, 1)})
-strategies = Domain({s: (0, 1), t: (0, 1)})
-strip = Domain({x: positive, y: (0, 1)})
+atom = p * sp.log(d) + q * sp.log(1 - d)
+matrix_game = x * y + (1 - x) * (1 - y)  # [[1, 0], [0, 1]], rows (x, 1 - x), columns (y, 1 - y)
+open_game = y / (1 + x)
+
+positive = (0, sp.oo)
+masses = Domain({p: positive, q: positive, d: (0, 1)})
+mixtures = Domain({p: positive, q: positive, other: positive, d: (0, 1), w: (0, 1)})
+square = Domain({x: (0, 1), y: (0, 1)})
+half_line = Domain({x: (-1, sp.oo)})  # holds x >= 0
+quadrant = Domain({x: (-1, sp.oo), y: positive})
 
 
 def derive(c):
-    """The steps, for any matrix game, any claimed value and any payoff with one compact side."""
-    mixed = (sp.Matrix([[s, 1 - s]]) * c.game * sp.Matrix([t, 1 - t]))[0]
-    against_t, against_s = mixed.subs(t, half), mixed.subs(s, half)
+    """The steps, for any GAN payoff, any value and any claim about the open game."""
+    mixed = c.atom.subs(q, w * q + (1 - w) * other)
+    at_row, at_column = c.matrix_game.subs(x, half), c.matrix_game.subs(y, half)
     return [
-        Step("The GAN payoff is linear in the density q", equal(sp.diff(gan, q, 2), 0), densities),
         Step(
-            "and concave in the output d",
-            Relation(sp.diff(gan, d, 2), c.bends, sp.Integer(0)),
-            densities,
+            "Each atom of the GAN payoff is linear in q, so their sum is",
+            equal(mixed, w * c.atom + (1 - w) * c.atom.subs(q, other)),
+            mixtures,
+            LogRational(),
         ),
         Step(
-            "With d at least e it is bounded, and continuous in q on a finite space: "
-            "ln d >= 1 - 1/d >= 1 - 1/e",
-            at_least(sp.log(d), 1 - 1 / d),
-            Domain({d: (0, 1)}),
-            Tangent(((1, 1 / d),)),
+            "Each atom is concave in D, so their sum is",
+            Relation(sp.diff(c.atom, d, 2), c.curvature, zero),
+            masses,
         ),
         Step(
-            "A 2x2 game: y = (1/2, 1/2) guarantees its maximiser the value",
-            equal(against_t, c.value),
-            strategies,
-            LinearAlgebra(),
+            "In the game [[1, 0], [0, 1]] the row 1/2 pays the value",
+            equal(at_row, c.value),
+            square,
         ),
+        Step("And so does the column 1/2", equal(at_column, c.value), square),
         Step(
-            "x = (1/2, 1/2) guarantees the minimiser the same value",
-            equal(against_s, c.value),
-            strategies,
-            LinearAlgebra(),
-        ),
-        Step(
-            "In general one compact side gives inf sup = sup inf; instance: the two guarantees",
-            equal(against_t, against_s),
-            strategies,
+            "In general, of which that game is an instance",
+            equal(at_row, at_column),
+            square,
             Cited(
-                "Sion (1958), On general minimax theorems",
-                "inf sup = sup inf for a quasi-convex-concave payoff, semicontinuous in each "
-                "argument, on convex sets of which one is compact",
-                LinearAlgebra(),
+                "Sion 1958",
+                "one compact convex side, quasi-convex lower semicontinuous and quasi-concave "
+                "upper semicontinuous sections: inf sup = sup inf",
+                RationalSign(),
             ),
         ),
         Step(
-            "With x >= 0 not compact the worst case sinks below every eps",
-            less(c.payoff.subs({x: 1 / eps, y: 1}), eps),
-            Domain({eps: (0, 1)}),
+            "The open game y/(1 + x) is convex in x",
+            greater(sp.diff(open_game, x, 2), 0),
+            quadrant,
+        ),
+        Step("And linear in y", equal(sp.diff(open_game, y, 2), 0), quadrant),
+        Step("No y pays less than 0", greater(open_game, 0), quadrant),
+        Step(
+            "At x = 1/epsilon no y of [0, 1] pays epsilon, so both values are 0",
+            less(open_game.subs(x, 1 / eps), eps),
+            Domain({y: (0, 1), eps: positive}),
         ),
         Step(
-            "while it stays above the value 0",
-            greater(c.payoff.subs(y, 1), 0),
-            Domain({x: positive}),
+            "Nor does y = 1",
+            less(open_game.subs({x: 1 / eps, y: 1}), eps),
+            Domain({eps: positive}),
         ),
         Step(
-            "From any y > 0 the minimiser gains by a larger x",
-            Relation(sp.diff(c.payoff, x), c.falls, sp.Integer(0)),
-            strip,
+            "For no y > 0 is any x best",
+            Relation(sp.diff(open_game, x), c.best_x, zero),
+            quadrant,
         ),
         Step(
-            "and from y = 0 the maximiser gains by a larger y: there is no saddle",
-            greater(sp.diff(c.payoff, y), 0),
-            Domain({x: positive}),
+            "And y = 0 is best against no x, so there is no saddle",
+            Relation(open_game.subs(y, 0), c.best_y, open_game.subs(y, 1)),
+            half_line,
         ),
     ]
 
 
-quadrant = Domain({x: positive, y: positive})
-square = (x - y) ** 2
-at_ends = (square.subs(y, 1) + square.subs(y, -1)) / 2
+escaping = (1 / n) * (-(n**2)) * sp.log(2)  # mass 1/n at the point n, where 1 - D = 2^(-n^2)
+steps_out = Domain({n: (1, sp.oo)})
+
 hypotheses = [
     Hypothesis(
         "one side is compact",
         Witness(
             {x: 9, y: 20},
-            "y/(1 + x) with y >= 0 unbounded: inf sup is infinite, sup inf is 0",
-            breaks=[Step("the worst case is at most 1", at_most(hyperbola, 1), quadrant)],
+            "y/(1 + x) over all x, y >= 0: y = M (1 + x) pays M, so inf sup is infinite; "
+            "sup inf is 0",
+            breaks=[Step("against x every y pays at most 1", at_most(open_game, 1), quadrant)],
             shows=[
                 Step(
-                    "against any x the maximiser reaches any M",
-                    equal(hyperbola.subs(y, bound * (1 + x)), bound),
-                    Domain({x: positive, bound: positive}),
+                    "y = M (1 + x) pays M",
+                    equal(open_game.subs(y, bound * (1 + x)), bound),
+                    Domain({x: (-1, sp.oo), bound: positive}),
                 ),
                 Step(
-                    "against any y the minimiser gets below any eps",
-                    less(hyperbola.subs(x, y / eps), eps),
+                    "x = y/epsilon pays below epsilon",
+                    less(open_game.subs(x, y / eps), eps),
                     Domain({y: positive, eps: positive}),
                 ),
             ],
         ),
     ),
     Hypothesis(
-        "the payoff is lower semicontinuous in q",
+        "the payoff is quasi-convex in the minimiser and quasi-concave in the maximiser",
         Witness(
-            {n: 2},
-            "mass 1/n at points where 1 - D is 2^(-n^2): the laws converge, the payoff tends to "
-            "minus infinity",
-            breaks=[
+            {x: half, y: half},
+            "(x - y)^2 on [-1, 1]^2 is not quasi-concave in y: the ends y = 1, -1 secure a min max "
+            "of 1, yet x = y answers every y with 0",
+            breaks=[Step("y = 1/2 secures 1", at_least((x - y) ** 2, 1), square)],
+            shows=[
                 Step(
-                    "that mass costs no more than 1",
-                    at_least(-(n**2) * sp.log(2) / n, -1),
-                    Domain({n: positive}),
-                    Tangent(()),
+                    "the ends sum to at least 2",
+                    at_least((x - 1) ** 2 + (x + 1) ** 2, 2),
+                    Domain({x: (-sp.oo, sp.oo)}),
                 )
             ],
         ),
     ),
     Hypothesis(
-        "the payoff is concave in y",
+        "the sections are semicontinuous",
         Witness(
-            {x: 0},
-            "(x - y)^2 on [-1, 1]^2 is convex in y: against any x one of y = 1, y = -1 gives 1, "
-            "yet sup inf is 0, by x = y",
-            breaks=[Step("some x holds both ends to 0", at_most(at_ends, 0), Domain({x: line}))],
-            shows=[Step("x = y gives 0", equal(square.subs(x, y), 0), Domain({y: line}))],
+            {n: 2},
+            "q_n with mass 1/n at the point n, where 1 - D = 2^(-n^2), and the rest at 0, where "
+            "D = 0, tends to the point mass at 0; E ln(1 - D) is 0 under that, -n ln 2 under q_n",
+            breaks=[Step("q_n pays at least -1", at_least(escaping, -1), steps_out, Enclosure())],
         ),
+    ),
+    Hypothesis(
+        "X is finite and D lies in [eps, 1 - eps]",
+        convenient="compact X with continuous D in [eps, 1 - eps] suffices: the laws on X are then "
+        "weakly compact and q -> E_q ln(1 - D) is weakly continuous",
     ),
 ]
 
@@ -167,127 +179,111 @@ mutants = [
     Mutant(
         "the game [[1, 0], [0, 1]] has the value 501/1000",
         {"value": sp.Rational(501, 1000)},
-        {s: half, t: half},
-        "both guarantees are 1/2",
+        {x: half, y: half},
+        "the value of the instance",
         "near-miss",
     ),
     Mutant(
+        "one compact side gives a saddle: x = 10 is best against y = 1",
+        {"best_x": "=="},
+        {x: 10, y: 1},
+        "value without attainment",
+    ),
+    Mutant(
+        "y = 0 is best against some x",
+        {"best_y": ">="},
+        {x: 10},
+        "the other way a saddle could arise",
+    ),
+    Mutant(
         "the GAN payoff is convex in D",
-        {"bends": ">"},
-        {p: 1, q: 1, d: quarter},
-        "the maximiser's side needs concavity",
+        {"curvature": ">"},
+        {p: 1, q: 1, d: sp.Rational(1, 4)},
+        "the side of the maximiser",
     ),
     Mutant(
-        "one compact side gives a saddle",
-        {"falls": ">="},
-        {x: 10, y: half},
-        "the minimiser always gains by a larger x",
-    ),
-    Mutant(
-        "equal guarantees at (1/2, 1/2) come with every game",
-        {"game": sp.ImmutableMatrix([[1, 0], [0, 2]])},
-        {s: quarter, t: quarter},
-        "the mixture belongs to the game",
-    ),
-    Mutant(
-        "a payoff that ignores x has the value 0",
-        {"payoff": y},
-        {x: 1, y: half, eps: half},
-        "the worst case must sink to the value",
+        "the payoff with q^2 in place of q is linear in q",
+        {"atom": p * sp.log(d) + q**2 * sp.log(1 - d)},
+        {p: 1, q: 1, other: 2, d: half, w: half},
+        "linearity in the law",
     ),
 ]
 
 caveats = [
     Caveat(
         "S17",
-        "The minimax theorem takes two compact sets and gives a saddle point.",
-        "One compact set is enough for inf sup = sup inf; a saddle needs attainment on both sides.",
+        "The minimax theorem needs both strategy sets compact.",
+        "One compact side suffices for the value, with quasi-convex and quasi-concave, "
+        "semicontinuous sections; a saddle needs attainment on both sides as well.",
         Witness(
-            {x: 11},
-            "y/(1 + x) with only y compact: x = 10 is no best choice, and neither is any other x",
+            {x: 99},
+            "y/(1 + x) with x >= 0, no compact set, and y in [0, 1]: x = 99 holds every y to 1/100, "
+            "so the values do not stay apart",
             breaks=[
                 Step(
-                    "x = 10 is a best choice against y = 1",
-                    at_least(hyperbola.subs(y, 1), hyperbola.subs({x: 10, y: 1})),
-                    Domain({x: positive}),
-                )
-            ],
-            shows=[
-                Step(
-                    "x + 1 is better than x",
-                    less(hyperbola.subs(x, x + 1), hyperbola),
-                    strip,
+                    "the best y secures 1/10 against every x",
+                    at_least(open_game.subs(y, 1), sp.Rational(1, 10)),
+                    half_line,
                 )
             ],
         ),
     ),
     Caveat(
         "S18",
-        "Over all laws q and all discriminators D the conditions of the theorem are met.",
-        "All laws on R^n are no compact set, and D that reach 1 or jump break the semicontinuity "
-        "in q. A finite space with D in [e, 1 - e] will do; min max = max min holds in any case, "
-        "by the saddle at q = p, D = 1/2.",
+        "Over all distributions and all discriminators the conditions of the minimax theorem hold.",
+        "Convexity holds; compactness and continuity do not: the laws on R^n are not weakly "
+        "compact, and q -> E_q ln(1 - D) need not be weakly lower semicontinuous. The two values "
+        "agree all the same, by the explicit saddle q = p, D = 1/2.",
         Witness(
-            {n: 2},
-            "point masses at n = 1, 2, ... have no limit among laws: every test function that "
-            "vanishes at infinity, such as 1/(1 + x^2), averages to 0 in the limit",
+            {n: 4},
+            "q_4 pays -4 ln 2, though q_n tends to a law that pays 0",
             breaks=[
-                Step(
-                    "the average of 1/(1 + x^2) stays at least 1/2",
-                    at_least(1 / (1 + n**2), half),
-                    Domain({n: positive}),
-                )
-            ],
-            shows=[
-                Step(
-                    "it sinks below 1/n",
-                    less(1 / (1 + n**2), 1 / n),
-                    Domain({n: positive}),
-                )
+                Step("the payoffs stay above -2", at_least(escaping, -2), steps_out, Enclosure())
             ],
         ),
     ),
 ]
 
 
-def _guarantee(rows: tuple[tuple[float, float], tuple[float, float]]) -> float:
-    """The least over mixtures of the two rows of the larger entry, at ends and crossing."""
-    (a, b), (c, e) = rows
-    turn = a - b - c + e
-    crossing = min(max((e - c) / turn, 0.0), 1.0) if turn else 0.0
-    return min(max(w * a + (1 - w) * c, w * b + (1 - w) * e) for w in (0.0, crossing, 1.0))
+def _min_max(a: float, b: float, c: float, e: float) -> float:
+    """Rows (a, b), (c, e) mixed by the minimiser: both lines at their ends and crossing."""
+    at = [0.0, 1.0]
+    if (slope := (a - c) - (b - e)) != 0 and 0 <= (e - c) / slope <= 1:
+        at.append((e - c) / slope)
+    return min(max(t * a + (1 - t) * c, t * b + (1 - t) * e) for t in at)
 
 
 theorem = Theorem(
     id="one-compact-side-gives-the-value",
     title="One compact side gives the value, not a saddle",
-    statement="A payoff quasi-convex and lower semicontinuous in x, quasi-concave and upper "
-    "semicontinuous in y, on convex sets one of which is compact, has inf sup = sup inf; the "
-    "mixed game {game} has the value {value}. There need be no saddle: {payoff} with x >= 0 and "
-    "0 <= y <= 1 has the value 0, which no x attains.",
+    statement="With one compact convex side and quasi-convex, quasi-concave, semicontinuous "
+    "sections, inf sup = sup inf. The GAN payoff, {atom} at an atom, is linear in q and concave in "
+    "D, so this covers finitely many points with D in [eps, 1 - eps]. There need be no saddle: "
+    "{open_game} with x >= 0 and y in [0, 1] has the value 0 and none.",
+    formulas={"open_game": open_game},
     parts={
-        "game": sp.ImmutableMatrix([[1, 0], [0, 1]]),
+        "atom": atom,
+        "matrix_game": matrix_game,
         "value": half,
-        "payoff": hyperbola,
-        "bends": "<",
-        "falls": "<",
+        "curvature": "<",
+        "best_x": "<",
+        "best_y": "<",
     },
     derive=derive,
     hypotheses=hypotheses,
     mutants=mutants,
-    sources=[SION_1958],
+    sources=[SION_1958, GOODFELLOW_2014],
     claims={"S17": "cited", "S18": "counterexample"},
     caveats=caveats,
     numeric=[
         NumericForm(
-            "in every 2x2 game the two guarantees agree",
+            "in a 2x2 game with mixing the min max is the max min",
             ((-5.0, 5.0), (-5.0, 5.0), (-5.0, 5.0), (-5.0, 5.0)),
-            lambda a, b, c, e: _guarantee(((a, b), (c, e))),
+            _min_max,
             "==",
-            lambda a, b, c, e: -_guarantee(((-a, -c), (-b, -e))),
-            1e-13,
-            "a crossing counts only where the two slopes differ in sign, so its rounding moves "
-            "the value by a few 1e-15",
+            lambda a, b, c, e: -_min_max(-a, -c, -b, -e),
+            1e-9,
+            "rounding of the crossing, whose columns have slopes of opposite sign where it matters",
         )
     ],
 )
