@@ -16,6 +16,7 @@ from gancheck.theory import (
     at_least,
     at_most,
     equal,
+    greater,
     less,
 )
 from gancheck.theory.engines import Context
@@ -130,3 +131,12 @@ def test_gamma_belongs_to_r1_and_moments_are_those_of_the_normal_density():
     for power in range(7):
         moment = sp.integrate(z**power * density, (z, -sp.oo, sp.oo))
         assert moment == gaussian_moment(power)
+
+
+def test_a_cut_that_the_domain_excludes_is_no_case():
+    x = sp.Symbol("x")
+    claim = greater(sp.Abs(x - 1), 0)
+    by = Cases(x, (1,), RationalSign())
+    without = Domain({x: (0, 2)}, nonzero=(x - 1,))
+    assert decide(claim, without, by).status == "proved"
+    assert decide(claim, Domain({x: (0, 2)}), by).status == "refuted"

@@ -34,7 +34,9 @@ def decide_cases(relation: Relation, domain: Domain, by: Cases, context: Context
         return Decision("unknown", f"the cuts {by.cuts} do not increase inside ({low}, {high})")
     pieces = [(relation, domain.replaced(by.symbol, pair)) for pair in pairwise(ends)]
     points = [{by.symbol: cut} for cut in ends[1:-1]]
-    pieces += [(relation.at(point), domain.put(point)) for point in points]
+    at_cuts = [(relation.at(point), domain.put(point)) for point in points]
+    # A cut at which an expression of `nonzero` vanishes is not in the domain.
+    pieces += [(r, d) for r, d in at_cuts if not any(exact(e).is_zero for e in d.nonzero)]
     decisions = [_piece(r, d, by.by, context) for r, d in pieces]
     return _together(relation, domain, decisions, context, f"{len(pieces)} cases")
 
