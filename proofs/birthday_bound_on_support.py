@@ -219,7 +219,7 @@ theorem = Theorem(
     sources=[ARORA_ZHANG_2017],
     claims={
         "S30": Experiment(
-            tested_by="reports/gallery/least-squares-codes.html",
+            tested_by="GC005",
             proved_case="a law on N points repeats itself among s draws with probability at least "
             "1 - exp(-s(s - 1)/(2N)); that training collapses to few points is not proved",
         )
