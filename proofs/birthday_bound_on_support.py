@@ -218,11 +218,12 @@ theorem = Theorem(
     mutants=mutants,
     sources=[ARORA_ZHANG_2017],
     claims={
+        "L29": "proof",
         "S30": Experiment(
             tested_by="GC005",
             proved_case="a law on N points repeats itself among s draws with probability at least "
             "1 - exp(-s(s - 1)/(2N)); that training collapses to few points is not proved",
-        )
+        ),
     },
     note="Repeats show a small set of large mass, or a small support; they do not tell which.",
     numeric=[

@@ -218,7 +218,7 @@ theorem = Theorem(
     hypotheses=hypotheses,
     mutants=mutants,
     sources=[FEDERER_1969],
-    claims={"S15": "proof"},
+    claims={"S15": "proof", "L28": "proof"},
     caveats=[
         Caveat(
             "S15",

@@ -219,7 +219,7 @@ theorem = Theorem(
     hypotheses=hypotheses,
     mutants=mutants,
     sources=[TOPSOE_2000, LIN_1991],
-    claims={"S35": "proof"},
+    claims={"S35": "proof", "L7": "proof"},
     caveats=[
         Caveat(
             "S35",

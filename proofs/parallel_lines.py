@@ -189,7 +189,7 @@ theorem = Theorem(
     hypotheses=hypotheses,
     mutants=mutants,
     sources=[ARJOVSKY_2017],
-    claims={"S38": "proof"},
+    claims={"S38": "proof", "L11": "proof"},
     numeric=[
         NumericForm(
             "moving each point across costs what the best axis-parallel linear critic earns",

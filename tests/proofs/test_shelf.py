@@ -187,3 +187,24 @@ def test_every_popular_sentence_has_a_confirmed_counterexample(name):
     for caveat in report(name).caveats:
         assert caveat.checked, caveat.evidence
         assert caveat.popular != caveat.corrected
+
+
+CLAIMS = {f"S{n}" for n in range(1, 45)}
+LITERATURE = {f"L{n}" for n in (2, 3, 4, 5, 6, 7, 9, 11, 12, 14, 15, 16, 17, 18, 19, 20, 21, 22)}
+LITERATURE |= {"L28", "L29"}
+IMPRECISE = "S3 S5 S6 S11 S12 S13 S14 S15 S16 S17 S18 S20 S23 S29 S31 S34 S35 S37 S40 S42 S44 L3 L4"
+
+
+def test_every_claim_is_covered_by_some_theorem():
+    covered = {claim for theorem in THEOREMS.values() for claim in theorem.claims}
+    assert sorted((CLAIMS | LITERATURE) - covered) == []
+
+
+def test_every_imprecise_sentence_is_corrected_with_a_counterexample():
+    corrected = {c.claim for theorem in THEOREMS.values() for c in theorem.caveats}
+    assert sorted(set(IMPRECISE.split()) - corrected) == []
+
+
+def test_most_of_the_shelf_is_proved_and_not_cited():
+    assert len(THEOREMS) >= 44
+    assert sum(report(name).status == "proved" for name in THEOREMS) >= 36
