@@ -3,7 +3,8 @@
 Each imports what it needs inside itself, so that `--help` loads neither torch nor sympy. Results go
 to stdout, progress and errors to stderr. Exit codes: 0 completed; 1 completed, and a finding at or
 above `--fail-on` (or a theorem that does not hold); 2 wrong use; 3 refused as unsafe or unreadable;
-4 stopped by its budget with a partial report; 130 interrupted.
+4 stopped by its budget with a partial report; 130 interrupted. Above 400 lines, because the options
+of every command are declared in this one place; what a command does stands elsewhere.
 """
 
 from __future__ import annotations
@@ -99,46 +100,40 @@ def prove(
     """Check theorems with engines that can say no; exit 1 where one does not hold."""
     with _answering():
         from gancheck import content, proving
-        from gancheck.theory.report import exit_ok, theory_json
 
         shelf = content.theorems()
         chosen = [_known(i, shelf, "theorem") for i in (ids or shelf)]
-        reports = proving.prove(
-            chosen, jobs=proving.cores() if jobs is None else jobs, progress=_progress
+        found = proving.examine(
+            chosen,
+            jobs=jobs,
+            confirm=confirm,
+            kernel=kernel,
+            opinion=second_opinion,
+            progress=_progress,
         )
-        checked = proving.kernel_results(chosen, _progress) if kernel else {}
-        result = theory_json(reports)
-        if kernel:
-            result["kernel"] = {name: found.as_json() for name, found in checked.items()}
-        held = exit_ok(reports) and all(found.ok for found in checked.values())
-        opinions = proving.second_opinions(reports, _progress) if second_opinion else {}
-        if second_opinion:
-            result["second_opinion"] = opinions
-            held = held and not any(found["contradicts"] for found in opinions.values())
-        if confirm:
-            confirmed, result["confirmations"] = proving.confirmations(chosen, confirm, _progress)
-            held = held and confirmed
         if out is not None:
             from gancheck.rendering import write_theory_page
             from gancheck.rendering.files import write_whole
 
             page = write_theory_page(
-                reports, out / "theory.html", kernel=checked, opinions=opinions
+                found.reports, out / "theory.html", kernel=found.kernel, opinions=found.opinions
             )
-            write_whole(out / "theory.json", json.dumps(result, indent=2) + "\n")
+            write_whole(out / "theory.json", json.dumps(found.as_json(), indent=2) + "\n")
             _progress(f"page: {page}")
         if as_json:
-            shown = {"errata": proving.errata(reports)} if errata else result
+            shown = {"errata": proving.errata(found.reports)} if errata else found.as_json()
             typer.echo(json.dumps(shown, indent=2))
         else:
             from gancheck.rendering import theory_terminal
 
             if errata:
-                theory_terminal.print_errata(proving.errata(reports))
+                theory_terminal.print_errata(proving.errata(found.reports))
             else:
-                theory_terminal.print_theorems(reports, result.get("confirmations", []), checked)
-                theory_terminal.print_opinions(opinions)
-        raise typer.Exit(0 if held else 1)
+                theory_terminal.print_theorems(
+                    found.reports, found.confirmed or (), found.kernel or {}
+                )
+                theory_terminal.print_opinions(found.opinions or {})
+        raise typer.Exit(0 if found.holds else 1)
 
 
 @app.command(cls=WholeTokens)

@@ -12,21 +12,97 @@ import signal
 import sys
 import threading
 from concurrent.futures import ProcessPoolExecutor, as_completed
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from gancheck import content
 from gancheck.theory import second_opinion
 from gancheck.theory.kernel import check_kernel
-from gancheck.theory.report import Checked, check, check_own
+from gancheck.theory.report import check, check_own, exit_ok, theory_json
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
 
     from gancheck.theory.kernel import KernelResult
-    from gancheck.theory.report import TheoremReport
+    from gancheck.theory.results import Checked, TheoremReport
     from gancheck.theory.theorem import Theorem
 
-__all__ = ["confirmations", "cores", "errata", "kernel_results", "prove", "second_opinions"]
+__all__ = [
+    "Examination",
+    "confirmations",
+    "cores",
+    "errata",
+    "examine",
+    "kernel_results",
+    "prove",
+    "second_opinions",
+]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Examination:
+    """Everything that one run found about the theorems asked for.
+
+    Attributes:
+        reports: one a theorem, in the order asked for.
+        kernel: theorem id -> what Coq's kernel said; None where it was not asked.
+        opinions: theorem id -> what z3 said; None where it was not asked.
+        confirmed: what random draws said of each; None where none were drawn.
+    """
+
+    reports: Sequence[TheoremReport]
+    kernel: Mapping[str, KernelResult] | None = None
+    opinions: Mapping[str, Mapping[str, Any]] | None = None
+    confirmed: Sequence[Mapping[str, Any]] | None = None
+
+    @property
+    def holds(self) -> bool:
+        """Whether every theorem holds and nobody who was asked objects."""
+        return (
+            exit_ok(self.reports)
+            and all(found.ok for found in (self.kernel or {}).values())
+            and not any(found["contradicts"] for found in (self.opinions or {}).values())
+            and all(found["holds"] for found in self.confirmed or ())
+        )
+
+    def as_json(self) -> dict[str, Any]:
+        """The machine-readable result; what was not asked has no key."""
+        asked: dict[str, Any] = {"second_opinion": self.opinions, "confirmations": self.confirmed}
+        if self.kernel is not None:
+            asked["kernel"] = {name: found.as_json() for name, found in self.kernel.items()}
+        said = {key: value for key, value in asked.items() if value is not None}
+        return {**theory_json(self.reports), **said}
+
+
+def examine(
+    chosen: Sequence[Theorem],
+    *,
+    jobs: int | None = None,
+    confirm: int = 0,
+    kernel: bool = False,
+    opinion: bool = False,
+    progress: Callable[[str], None] = lambda _: None,
+) -> Examination:
+    """Check theorems of the shelf, and ask whom else one likes.
+
+    Args:
+        chosen: theorems of the shelf.
+        jobs: processes; as many as cores without it.
+        confirm: random draws for each numeric form; 0 for none.
+        kernel: whether to ask Coq, where a theorem has a file for it.
+        opinion: whether to ask z3.
+        progress: gets a line for each thing done.
+
+    Raises:
+        ValueError: `jobs` is below one, or `confirm` is negative.
+    """
+    reports = prove(chosen, jobs=cores() if jobs is None else jobs, progress=progress)
+    return Examination(
+        reports=reports,
+        kernel=kernel_results(chosen, progress) if kernel else None,
+        opinions=second_opinions(reports, progress) if opinion else None,
+        confirmed=confirmations(chosen, confirm, progress) if confirm else None,
+    )
 
 
 def cores() -> int:
@@ -38,15 +114,14 @@ def cores() -> int:
 
 def confirmations(
     theorems: Sequence[Theorem], examples: int, progress: Callable[[str], None]
-) -> tuple[bool, list[dict[str, Any]]]:
+) -> list[dict[str, Any]]:
     """Hold each theorem's numeric form against random draws; counterexamples come shrunk."""
     from gancheck.testing import confirm
 
-    held, out = True, []
+    out = list[dict[str, Any]]()
     for theorem in theorems:
         progress(f"confirming {theorem.id} on {examples} draws")
         found = confirm(theorem, examples)
-        held = held and found.ok
         failed = [f for f in found.forms if not f.held]
         for form in failed:
             progress(f"{theorem.id}: {form.says} fails at {form.counterexample}")
@@ -54,7 +129,7 @@ def confirmations(
         if failed:
             text = f"fails at {failed[0].counterexample}"
         out.append({"id": theorem.id, "holds": found.ok, "text": text})
-    return held, out
+    return out
 
 
 def prove(

@@ -14,7 +14,7 @@ from markupsafe import Markup, escape
 
 from gancheck.measures.figures import MINUS, THIN, TIMES
 
-__all__ = ["clean", "first_sentence", "identifier", "powers", "prose"]
+__all__ = ["clean", "first_sentence", "identifier", "in_claim_order", "powers", "prose"]
 
 _TERMINAL = re.compile(r"\x1b(?:\[[0-?]*[ -/]*[@-~]|\][^\x07\x1b]*(?:\x07|\x1b\\)?|[@-Z\\-_])")
 _KEPT = frozenset("\n\t")
@@ -123,3 +123,9 @@ def identifier(text: str) -> str:
         'GC-001'
     """
     return re.sub(r"[^A-Za-z0-9_]+", "-", clean(text)).strip("-")[:64] or "x"
+
+
+def in_claim_order(claim: str) -> tuple[str, int]:
+    """A sort key that puts S9 before S12."""
+    found = re.fullmatch(r"([A-Za-z]*)(\d*).*", claim, re.DOTALL)
+    return (found[1], int(found[2] or 0)) if found else (claim, 0)

@@ -15,15 +15,14 @@ from gancheck.rendering.files import write_whole
 from gancheck.rendering.mathml import mathml, segments_html
 from gancheck.rendering.numbers import duration
 from gancheck.rendering.page import render
-from gancheck.rendering.text import identifier
-from gancheck.rendering.theory_terminal import in_claim_order
+from gancheck.rendering.text import identifier, in_claim_order
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
     from pathlib import Path
 
     from gancheck.theory.kernel import KernelResult
-    from gancheck.theory.report import TheoremReport
+    from gancheck.theory.results import TheoremReport
 
 __all__ = ["render_theory_page", "write_theory_page"]
 
@@ -85,9 +84,9 @@ def render_theory_page(
         graph=_graph(ordered),
         statements={r.theorem.id: segments_html(r.theorem.segments) for r in reports},
         formulas={
-            r.theorem.id: [mathml(s.claim, block=True) for s in r.theorem.steps] for r in reports
+            r.theorem.id: [(mathml(s.claim, block=True), str(s.over)) for s in r.theorem.steps]
+            for r in reports
         },
-        domains={r.theorem.id: [str(s.over) for s in r.theorem.steps] for r in reports},
         errata=sorted(
             ((c, r) for r in ordered for c in r.caveats), key=lambda e: in_claim_order(e[0].claim)
         ),

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from typing import TYPE_CHECKING, Any
 
 from rich.console import Console
@@ -10,21 +9,21 @@ from rich.markup import escape
 from rich.padding import Padding
 from rich.table import Table
 
-from gancheck.rendering.text import clean
+from gancheck.rendering.text import clean, in_claim_order
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
     from gancheck.theory.kernel import KernelResult
-    from gancheck.theory.report import TheoremReport
+    from gancheck.theory.results import TheoremReport
     from gancheck.theory.theorem import Theorem
 
-__all__ = ["in_claim_order", "print_errata", "print_opinions", "print_theorem", "print_theorems"]
+__all__ = ["print_errata", "print_opinions", "print_theorem", "print_theorems"]
 
 
 def print_theorems(
     reports: Sequence[TheoremReport],
-    confirmations: Sequence[dict[str, Any]],
+    confirmations: Sequence[Mapping[str, Any]],
     kernel: Mapping[str, KernelResult],
 ) -> None:
     """One row a theorem: status, tier, refuted mutants, seconds, and what random draws said."""
@@ -108,12 +107,6 @@ def print_theorem(report: TheoremReport, shelf: Mapping[str, Theorem]) -> None:
     users = [t.id for t in shelf.values() if any(u.id == theorem.id for u in t.uses)]
     _section(console, "Used by", users)
     _section(console, "Source", [str(source) for source in theorem.sources])
-
-
-def in_claim_order(claim: str) -> tuple[str, int]:
-    """A sort key that puts S9 before S12."""
-    found = re.fullmatch(r"([A-Za-z]*)(\d*).*", claim, re.DOTALL)
-    return (found[1], int(found[2] or 0)) if found else (claim, 0)
 
 
 def _section(console: Console, heading: str, items: Sequence[str]) -> None:

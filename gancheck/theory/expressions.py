@@ -38,6 +38,7 @@ def tidy(expr: Any) -> Any:
     """
     if expr.has(sp.Piecewise, sp.DiracDelta, sp.Heaviside) or not expr.free_symbols:
         return sp.expand_log(expr) if expr.is_number and expr.has(sp.log) else expr
+    expr = expr.replace(sp.log, lambda inside: sp.log(sp.factor(sp.together(inside))))
     return sp.factor(sp.cancel(sp.together(sp.powsimp(sp.expand_log(expr)))))
 
 
