@@ -39,15 +39,18 @@ class Eigenpairs:
         values: [k], ascending in real part; real for a symmetric operator, else complex.
         vectors: [n, k].
         residuals: [k], each by one extra product.
+        converged: [k], whether the pair's residual is within the tolerance asked for.
         products: how many products were spent, residuals included.
-        dense: whether the matrix was formed, so that no eigenvalue can have been missed.
+        complete: whether the whole spectrum was seen (the matrix formed, or its Krylov space
+            exhausted), so that no eigenvalue can have been missed.
     """
 
     values: np.ndarray
     vectors: np.ndarray
     residuals: np.ndarray
+    converged: np.ndarray
     products: int
-    dense: bool
+    complete: bool
 
 
 def _tolerance(dtype: torch.dtype, asked: float) -> float:
@@ -250,8 +253,9 @@ def _checked(
         values=values,
         vectors=vectors,
         residuals=np.array(residuals),
+        converged=np.ones(len(values), dtype=bool),  # both solvers raise where a pair is not
         products=operator.products - before,
-        dense=dense,
+        complete=dense,
     )
 
 
