@@ -17,28 +17,10 @@ Source: Berard et al. (2020); Courant-Fischer for the quotient.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 from gancheck.diagnosis import Definition, Diagnostic, Finding, Quantity, Verdict
-from gancheck.measures.figures import (
-    DISCRIMINATOR,
-    GENERATOR,
-    HAIRLINE,
-    MUTED,
-    label,
-    new_figure,
-    number_text,
-    page_style,
-    symlog,
-    x_title,
-)
 from gancheck.measures.spectrum import HessianSpectra, hessian_spectra
 
-if TYPE_CHECKING:
-    from matplotlib.figure import Figure
-
 _PLAYERS = ("generator", "discriminator")
-_COLOUR = {"generator": GENERATOR, "discriminator": DISCRIMINATOR}
 
 
 def judge(found: HessianSpectra, *, saddle_share: float = 0.01) -> Finding:
@@ -112,32 +94,6 @@ _REMEDIES = {
 }
 
 
-@page_style()
-def figure(found: HessianSpectra, width_px: int) -> Figure:
-    """Resolved eigenvalues as ticks, other batches' extremes as dots above, the rest as a bar."""
-    fig, axes = new_figure(width_px, 250, rows=2, sharex=True)
-    everything = [v for p in _PLAYERS for v in (*found.resolved[p], *found.spread[p].ravel())]
-    low, high = min(*everything, -1.0), max(*everything, 1.0)
-    linear = max(abs(low), high) / 100.0
-    for ax, player in zip(axes, _PLAYERS, strict=True):
-        colour, values, spread = _COLOUR[player], found.resolved[player], found.spread[player]
-        rest = found.size[player] - len(values)
-        half = len(values) // 2
-        if rest > 0 and half:
-            ax.fill_between([values[half - 1], values[half]], 0.25, 0.55, color=HAIRLINE)
-        ax.vlines(values, 0.1, 0.7, color=colour, linewidth=1.6)
-        ax.plot(spread.ravel(), [0.9] * spread.size, "o", color=colour, markersize=4)
-        ax.set_ylim(0, 1.35)
-        ax.set_yticks([])
-        symlog(ax, "x", low=1.3 * low, high=1.3 * high, linear=linear)
-        label(ax, 1.3 * low, 1.25, player, colour)
-        note = f"{number_text(rest, 9)} not resolved" if rest > 0 else "all resolved"
-        label(ax, 1.3 * high, 1.25, note, MUTED, bold=False, size=11.5, align="right")
-        ax.axvline(0.0, color=MUTED, linewidth=1, zorder=0)
-    x_title(axes[-1], f"eigenvalue (linear within ±{number_text(linear, 2)})")
-    return fig
-
-
 diagnostic = Diagnostic(
     code="GC001",
     name="Curvature",
@@ -145,7 +101,6 @@ diagnostic = Diagnostic(
     theorems=("global-minimum-at-data",),
     measure=hessian_spectra,
     judge=judge,
-    figure=figure,
     caption=(
         "Ticks: eigenvalues of each player's Hessian on one batch. Dots above: the two extremes on "
         "each evaluation batch. Grey: the eigenvalues between, which were not computed."

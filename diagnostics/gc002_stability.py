@@ -17,28 +17,8 @@ Theorem: dirac-gan-eigenvalues, step-bound-of-a-rotating-game. Source: Mescheder
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
-import numpy as np
-
 from gancheck.diagnosis import Definition, Diagnostic, Finding, Quantity, Verdict
-from gancheck.measures.figures import (
-    DISCRIMINATOR,
-    GENERATOR,
-    MUTED,
-    WASH,
-    label,
-    new_figure,
-    number_text,
-    page_style,
-    symlog,
-    x_title,
-    y_title,
-)
 from gancheck.measures.stability import LocalStability, Outcome, local_stability
-
-if TYPE_CHECKING:
-    from matplotlib.figure import Figure
 
 _AT_EQUILIBRIUM = {
     Outcome.contracting: Verdict.sound,
@@ -149,32 +129,6 @@ def _remedy(found: LocalStability, verdict: Verdict) -> str:
     return ""
 
 
-@page_style()
-def figure(found: LocalStability, width_px: int) -> Figure:
-    """Extreme eigenvalues in the complex plane; colour: the player that holds the vector."""
-    fig, ax = new_figure(width_px, 280)
-    real, imag = np.real(found.eigenvalues), np.imag(found.eigenvalues)
-    low, high = found.box
-    reach = max(abs(low), abs(high), float(np.abs(real).max()), 1e-12)
-    tall = max(float(np.abs(imag).max()) * 1.4, reach * 1e-3)
-    linear = reach / 100.0
-    ax.fill_between([low, high], -tall * 0.93, tall * 0.93, color=WASH, zorder=0)
-    for side, colour in ((True, GENERATOR), (False, DISCRIMINATOR)):
-        of = (found.in_generator >= 0.5) == side
-        ax.plot(real[of], imag[of], "o", color=colour, markersize=6)
-    ax.axvline(0.0, color=MUTED, linewidth=1)
-    ax.axhline(0.0, color=MUTED, linewidth=1)
-    symlog(ax, "x", low=-1.6 * reach, high=1.6 * reach, linear=linear)
-    ax.set_ylim(-tall, tall)
-    label(ax, 0.0, -0.85 * tall, "grows", MUTED, dx=-6, bold=False, align="right")
-    label(ax, 0.0, -0.85 * tall, "decays", MUTED, dx=6, bold=False)
-    label(ax, -1.6 * reach, 0.85 * tall, "vector mostly in G", GENERATOR, dx=4)
-    label(ax, 1.6 * reach, 0.85 * tall, "mostly in D", DISCRIMINATOR, dx=-4, align="right")
-    y_title(ax, "imaginary part")
-    x_title(ax, f"real part (linear within ±{number_text(linear, 2)})")
-    return fig
-
-
 diagnostic = Diagnostic(
     code="GC002",
     name="Stability",
@@ -182,7 +136,6 @@ diagnostic = Diagnostic(
     theorems=("dirac-gan-eigenvalues", "step-bound-of-a-rotating-game"),
     measure=local_stability,
     judge=judge,
-    figure=figure,
     caption=(
         "Extreme eigenvalues of the game Jacobian on one batch; left of the line a direction grows "
         "under theta' = −v, right of it decays. Shaded: the real parts that Bendixson's bound "

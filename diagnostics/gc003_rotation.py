@@ -15,22 +15,8 @@ Theorem: game-jacobian-splits, step-bound-of-a-rotating-game. Source: Balduzzi e
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 from gancheck.diagnosis import Definition, Diagnostic, Finding, Quantity, Verdict
-from gancheck.measures.figures import (
-    GENERATOR,
-    label,
-    new_figure,
-    page_style,
-    reference,
-    x_title,
-    y_title,
-)
 from gancheck.measures.rotation import Rotation, rotation
-
-if TYPE_CHECKING:
-    from matplotlib.figure import Figure
 
 
 def judge(found: Rotation, *, turning: float = 0.5, pure: float = 0.95) -> Finding:
@@ -88,28 +74,6 @@ _REMEDIES = {
 }
 
 
-@page_style()
-def figure(found: Rotation, width_px: int) -> Figure:
-    """The estimate as probes are added, with its jackknife band; one dot where it is exact."""
-    fig, ax = new_figure(width_px, 200)
-    strength = found.quantities["rotation"].value
-    if len(found.running):
-        x = range(2, 2 + len(found.running))
-        mean, error = found.running.T
-        ax.fill_between(x, mean - 2 * error, mean + 2 * error, color=GENERATOR, alpha=0.2)
-        ax.plot(x, mean, color=GENERATOR)
-        label(ax, x[-1], strength, f"{strength:.3f}", GENERATOR, dx=6)
-        x_title(ax, "probes (one product of J and one of its transpose each)")
-    else:
-        ax.plot([0], [strength], "o", color=GENERATOR)
-        label(ax, 0, strength, f"{strength:.3f}, exact", GENERATOR, dx=8)
-        ax.set_xticks([])
-    reference(ax, 0.5, axis="y", text="warns")
-    ax.set_ylim(0.0, 1.05 if strength > 0.45 else 0.6)
-    y_title(ax, "rotational share of the Jacobian")
-    return fig
-
-
 diagnostic = Diagnostic(
     code="GC003",
     name="Rotation",
@@ -117,7 +81,6 @@ diagnostic = Diagnostic(
     theorems=("game-jacobian-splits", "step-bound-of-a-rotating-game"),
     measure=rotation,
     judge=judge,
-    figure=figure,
     caption=(
         "The estimate as random probes are added; band: two jackknife standard errors. 0 descends, "
         "1 circles. The first few probes read high, because the estimate is a ratio of means."

@@ -15,26 +15,8 @@ Theorem: gradient-ratio, optimal-discriminator. Source: Goodfellow et al. (2014)
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
-import numpy as np
-
 from gancheck.diagnosis import Definition, Diagnostic, Finding, Quantity, Verdict
-from gancheck.measures.figures import (
-    GENERATOR,
-    INK,
-    REAL,
-    label,
-    new_figure,
-    page_style,
-    set_ticks,
-    x_title,
-    y_title,
-)
 from gancheck.measures.gradients import GradientRatio, gradient_ratio
-
-if TYPE_CHECKING:
-    from matplotlib.figure import Figure
 
 
 def judge(found: GradientRatio, *, starved: float = 0.25) -> Finding:
@@ -93,38 +75,6 @@ _REMEDIES = {
 }
 
 
-@page_style()
-def figure(found: GradientRatio, width_px: int) -> Figure:
-    """Logits of real and generated samples; below, single-sample ratios on the theorem's line."""
-    fig, (top, bottom) = new_figure(width_px, 400, rows=2, sharex=True, height_ratios=(1, 1))
-    everything = np.concatenate([found.fake_logits, found.real_logits])
-    low, high = np.quantile(everything, [0.001, 0.999])
-    low, high = float(low) - 0.5, float(high) + 0.5
-    bins = np.linspace(low, high, 61)
-    for logits, colour, name in (
-        (found.real_logits, REAL, "real"),
-        (found.fake_logits, GENERATOR, "generated"),
-    ):
-        heights, _ = np.histogram(logits, bins=bins, density=True)
-        top.stairs(heights, bins, color=colour, fill=True, alpha=0.2)
-        top.stairs(heights, bins, color=colour, linewidth=1.6)
-        peak = int(heights.argmax())
-        label(top, float(bins[peak]), float(heights[peak]), name, colour, dy=10)
-    top.set_yticks([])
-    y_title(top, "density of the discriminator's logit")
-    s = np.log(found.single_d) - np.log1p(-found.single_d)
-    grid = np.linspace(low, high, 50)
-    bottom.semilogy(grid, np.exp(-grid), color=INK, linewidth=1)
-    bottom.semilogy(s, found.single_ratio, "o", color=GENERATOR, markersize=5, alpha=0.7)
-    bottom.set_xlim(low, high)
-    powers = [p for p in range(-12, 13, 2) if low * 0.4343 <= -p <= high * 0.4343]
-    set_ticks(bottom, "y", [10.0**p for p in powers] or [1.0])
-    label(bottom, high, float(np.exp(-high)), "(1 − d)/d", INK, dx=-8, dy=16, align="right")
-    y_title(bottom, "non-saturating / saturating gradient norm, one sample each")
-    x_title(bottom, "the discriminator's logit")
-    return fig
-
-
 diagnostic = Diagnostic(
     code="GC004",
     name="Gradients",
@@ -132,7 +82,6 @@ diagnostic = Diagnostic(
     theorems=("gradient-ratio", "optimal-discriminator"),
     measure=gradient_ratio,
     judge=judge,
-    figure=figure,
     caption=(
         "Above: logits of real and generated samples. Below: the measured ratio of the two "
         "gradient norms for single generated samples; the line is the theorem's (1 − d)/d, not a fit."

@@ -17,26 +17,10 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-import numpy as np
-
 from gancheck.diagnosis import Definition, Diagnostic, Finding, NotApplicable, Plan, Verdict
 from gancheck.measures.connectivity import BridgeMass, Outcome, bridge_mass
-from gancheck.measures.figures import (
-    FAILING,
-    GENERATOR,
-    REAL,
-    label,
-    new_figure,
-    page_style,
-    reference,
-    x_title,
-    y_title,
-)
 
 if TYPE_CHECKING:
-    from matplotlib.axes import Axes
-    from matplotlib.figure import Figure
-
     from gancheck.games.game import Game
 
 _MAP = {
@@ -44,7 +28,6 @@ _MAP = {
     Outcome.not_detected: Verdict.sound,
     Outcome.not_decidable: Verdict.undecided,
 }
-_SHOWN = 3000  # points of each kind in the picture
 
 
 def measure(game: Game, plan: Plan) -> BridgeMass:
@@ -111,55 +94,6 @@ _REMEDIES = {
 }
 
 
-@page_style()
-def figure(found: BridgeMass, width_px: int) -> Figure:
-    """Samples in the plane with bridging ones marked, or the ambiguity a/(a+b) of each sample."""
-    if found.generated.shape[1] == 2:
-        fig, ax = new_figure(width_px, min(width_px, 440))
-        _scatter(ax, found)
-    else:
-        fig, ax = new_figure(width_px, 240)
-        _ambiguity(ax, found)
-    return fig
-
-
-def _scatter(ax: Axes, found: BridgeMass) -> None:
-    real, fake, on = found.real[:_SHOWN], found.generated[:_SHOWN], found.bridging[:_SHOWN]
-    for points, colour, size in (
-        (real, REAL, 3),
-        (fake[~on], GENERATOR, 3),
-        (fake[on], FAILING, 5),
-    ):
-        ax.plot(*points.T, "o", color=colour, markersize=size, alpha=0.5, markeredgewidth=0)
-    ax.set_aspect("equal", adjustable="datalim")
-    for i, (name, colour) in enumerate(
-        (("real", REAL), ("generated", GENERATOR), ("in a gap", FAILING))
-    ):
-        ax.text(0.0, 1.0 - 0.06 * i, name, color=colour, transform=ax.transAxes, weight="bold")
-
-
-def _ambiguity(ax: Axes, found: BridgeMass) -> None:
-    bins = np.linspace(0.0, 0.5, 51)
-    if not len(found.ambiguity):
-        ax.text(0.5, 0.5, "one component: no gap", transform=ax.transAxes, ha="center")
-        ax.set_axis_off()
-        return
-    for values, colour, name, dy in (
-        (found.null_ambiguity, REAL, "held-out real", 12),
-        (found.ambiguity, GENERATOR, "generated", 26),
-    ):
-        heights, _ = np.histogram(values, bins=bins, density=True)
-        ax.stairs(heights, bins, color=colour, fill=True, alpha=0.2)
-        ax.stairs(heights, bins, color=colour, linewidth=1.6)
-        peak = int(heights.argmax())
-        label(ax, float(bins[peak]), float(heights[peak]), name, colour, dy=dy, align="right")
-    reference(ax, 0.25, text="middle half of a gap begins")
-    ax.set_ylim(0, 1.35 * ax.get_ylim()[1])
-    ax.set_yticks([])
-    y_title(ax, "density")
-    x_title(ax, "a/(a+b): nearest against second-nearest component (0.5 = halfway)")
-
-
 diagnostic = Diagnostic(
     code="GC005",
     name="Support",
@@ -167,7 +101,6 @@ diagnostic = Diagnostic(
     theorems=("connected-latent-connected-support",),
     measure=measure,
     judge=judge,
-    figure=figure,
     caption=(
         "Where generated samples stand between components of the data, beside held-out real ones: "
         "the null against which the mass in the gaps is tested."

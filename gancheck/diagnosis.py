@@ -19,7 +19,6 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
 
     import pandas as pd
-    from matplotlib.figure import Figure
 
 __all__ = [
     "SCHEMA",
@@ -140,6 +139,14 @@ class Measurement:
 
         return pd.DataFrame(list(self.rows))
 
+    def plot(self, width_px: int = 690) -> Any:
+        """Draw what was measured, that many CSS pixels wide; matplotlib axes, or an array of them.
+
+        Raises:
+            NotApplicable: this measurement has no picture.
+        """
+        raise NotApplicable(f"{type(self).__name__} has no picture of {width_px} px; see .table")
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Plan:
@@ -239,8 +246,7 @@ class Diagnostic:
         theorems: ids the judgement rests on.
         measure: (game, plan) -> Measurement; raises `NotApplicable`.
         judge: Measurement -> Finding, a pure function of quantities.
-        figure: (measurement, width in px) -> matplotlib Figure, or None.
-        caption: what the figure shows and how to read it.
+        caption: what the measurement's figure shows and how to read it; "" where it has none.
         headline: name of the quantity on the card.
         labels: quantity name -> words on the page.
         threshold: the rule in words, for the card.
@@ -257,7 +263,6 @@ class Diagnostic:
     threshold: str
     definition: Definition
     labels: Mapping[str, str] = field(default_factory=dict)
-    figure: Callable[[Any, int], Figure] | None = None
     caption: str = ""
 
 

@@ -25,10 +25,24 @@ from scipy.cluster.hierarchy import fcluster, linkage
 from scipy.spatial import KDTree
 
 from gancheck.diagnosis import Measurement, Quantity
+from gancheck.measures.figures import (
+    FAILING,
+    GENERATOR,
+    REAL,
+    WIDE,
+    label,
+    new_figure,
+    page_style,
+    reference,
+    x_title,
+    y_title,
+)
 from gancheck.measures.proportions import clopper_pearson, share
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
+
+    from matplotlib.axes import Axes
 
 __all__ = ["BridgeMass", "Outcome", "bridge_mass", "components"]
 
@@ -42,6 +56,7 @@ _NEIGHBOURS = 10
 _STRETCH = 2.0  # a gap is this many times the longest merge seen inside components
 _REFERENCE = 5000  # linkage keeps n^2/2 distances: 100 MB at 5,000
 _MISSING = 0.1  # a component is missed where it surely gets less than this part of its share
+_SHOWN = 3000  # points of each kind in the picture
 _KD_TREE_DIMENSION = 12  # above it a blockwise distance matrix beats a tree
 
 
@@ -79,6 +94,17 @@ class BridgeMass(Measurement):
     bridging: np.ndarray
     generated: np.ndarray
     real: np.ndarray
+
+    @page_style()
+    def plot(self, width_px: int = WIDE) -> Axes:
+        """Samples in the plane with bridging ones marked, or the ambiguity a/(a+b) of each sample."""
+        if self.generated.shape[1] == 2:
+            _, ax = new_figure(width_px, min(width_px, 440))
+            _scatter(ax, self)
+        else:
+            _, ax = new_figure(width_px, 240)
+            _ambiguity(ax, self)
+        return ax
 
 
 def bridge_mass(real: Any, generated: Any, *, labels: Any = None, seed: int = 0) -> BridgeMass:
@@ -161,9 +187,9 @@ def components(x: np.ndarray) -> np.ndarray:
     minor = tree[smaller < _SMALLEST * len(kept), 2]
     cut = _STRETCH * float(np.quantile(minor, 0.999)) if len(minor) else 0.0
     found = fcluster(tree, t=cut, criterion="distance")
-    for label, size in zip(*np.unique(found, return_counts=True), strict=True):
+    for kind, size in zip(*np.unique(found, return_counts=True), strict=True):
         if size >= _SMALLEST * len(kept):
-            out[kept[found == label]] = label
+            out[kept[found == kind]] = kind
     return out
 
 
@@ -341,3 +367,40 @@ def _matrix(x: Any, name: str, *, least: int) -> np.ndarray:
     if not np.isfinite(out).all():
         raise ValueError(f"{name} must be finite; it holds NaN or infinity")
     return out
+
+
+def _scatter(ax: Axes, found: BridgeMass) -> None:
+    real, fake, on = found.real[:_SHOWN], found.generated[:_SHOWN], found.bridging[:_SHOWN]
+    for points, colour, size in (
+        (real, REAL, 3),
+        (fake[~on], GENERATOR, 3),
+        (fake[on], FAILING, 5),
+    ):
+        ax.plot(*points.T, "o", color=colour, markersize=size, alpha=0.5, markeredgewidth=0)
+    ax.set_aspect("equal", adjustable="datalim")
+    for i, (name, colour) in enumerate(
+        (("real", REAL), ("generated", GENERATOR), ("in a gap", FAILING))
+    ):
+        ax.text(0.0, 1.0 - 0.06 * i, name, color=colour, transform=ax.transAxes, weight="bold")
+
+
+def _ambiguity(ax: Axes, found: BridgeMass) -> None:
+    bins = np.linspace(0.0, 0.5, 51)
+    if not len(found.ambiguity):
+        ax.text(0.5, 0.5, "one component: no gap", transform=ax.transAxes, ha="center")
+        ax.set_axis_off()
+        return
+    for values, colour, name, dy in (
+        (found.null_ambiguity, REAL, "held-out real", 12),
+        (found.ambiguity, GENERATOR, "generated", 26),
+    ):
+        heights, _ = np.histogram(values, bins=bins, density=True)
+        ax.stairs(heights, bins, color=colour, fill=True, alpha=0.2)
+        ax.stairs(heights, bins, color=colour, linewidth=1.6)
+        peak = int(heights.argmax())
+        label(ax, float(bins[peak]), float(heights[peak]), name, colour, dy=dy, align="right")
+    reference(ax, 0.25, text="middle half of a gap begins")
+    ax.set_ylim(0, 1.35 * ax.get_ylim()[1])
+    ax.set_yticks([])
+    y_title(ax, "density")
+    x_title(ax, "a/(a+b): nearest against second-nearest component (0.5 = halfway)")

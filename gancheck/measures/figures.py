@@ -50,6 +50,7 @@ __all__ = [
     "WARNING",
     "WASH",
     "WIDE",
+    "figure_of",
     "interval",
     "label",
     "new_figure",
@@ -185,6 +186,13 @@ def new_figure(
         layout=ConstrainedLayoutEngine(w_pad=pad, h_pad=pad, wspace=0.06, hspace=0.06),
     )
     return figure, figure.subplots(rows, columns, **grid)
+
+
+def figure_of(axes: Any) -> Figure:
+    """The figure that holds what a measurement's `plot` returned: axes, or an array of them."""
+    import numpy as np
+
+    return np.ravel(axes)[0].get_figure(root=True)
 
 
 def label(

@@ -17,6 +17,18 @@ import torch
 from torch.nn.functional import softplus
 
 from gancheck.diagnosis import Measurement, NotApplicable, Plan, Quantity
+from gancheck.measures.figures import (
+    GENERATOR,
+    INK,
+    REAL,
+    WIDE,
+    label,
+    new_figure,
+    page_style,
+    set_ticks,
+    x_title,
+    y_title,
+)
 from gancheck.measures.proportions import share
 from gancheck.measures.spectrum import mean_and_error
 
@@ -50,6 +62,37 @@ class GradientRatio(Measurement):
     real_logits: np.ndarray
     single_d: np.ndarray
     single_ratio: np.ndarray
+
+    @page_style()
+    def plot(self, width_px: int = WIDE) -> np.ndarray:
+        """Logits of real and generated samples; below, single-sample ratios on the theorem's line."""
+        _, (top, bottom) = new_figure(width_px, 400, rows=2, sharex=True, height_ratios=(1, 1))
+        everything = np.concatenate([self.fake_logits, self.real_logits])
+        low, high = np.quantile(everything, [0.001, 0.999])
+        low, high = float(low) - 0.5, float(high) + 0.5
+        bins = np.linspace(low, high, 61)
+        for logits, colour, name in (
+            (self.real_logits, REAL, "real"),
+            (self.fake_logits, GENERATOR, "generated"),
+        ):
+            heights, _ = np.histogram(logits, bins=bins, density=True)
+            top.stairs(heights, bins, color=colour, fill=True, alpha=0.2)
+            top.stairs(heights, bins, color=colour, linewidth=1.6)
+            peak = int(heights.argmax())
+            label(top, float(bins[peak]), float(heights[peak]), name, colour, dy=10)
+        top.set_yticks([])
+        y_title(top, "density of the discriminator's logit")
+        s = np.log(self.single_d) - np.log1p(-self.single_d)
+        grid = np.linspace(low, high, 50)
+        bottom.semilogy(grid, np.exp(-grid), color=INK, linewidth=1)
+        bottom.semilogy(s, self.single_ratio, "o", color=GENERATOR, markersize=5, alpha=0.7)
+        bottom.set_xlim(low, high)
+        powers = [p for p in range(-12, 13, 2) if low * 0.4343 <= -p <= high * 0.4343]
+        set_ticks(bottom, "y", [10.0**p for p in powers] or [1.0])
+        label(bottom, high, float(np.exp(-high)), "(1 − d)/d", INK, dx=-8, dy=16, align="right")
+        y_title(bottom, "non-saturating / saturating gradient norm, one sample each")
+        x_title(bottom, "the discriminator's logit")
+        return np.array([top, bottom])
 
 
 def gradient_ratio(game: Game, plan: Plan | None = None) -> GradientRatio:

@@ -16,10 +16,22 @@ import numpy as np
 import torch
 
 from gancheck.diagnosis import Measurement, Plan, Quantity
+from gancheck.measures.figures import (
+    GENERATOR,
+    WIDE,
+    label,
+    new_figure,
+    page_style,
+    reference,
+    x_title,
+    y_title,
+)
 from gancheck.operators import GameJacobian
 from gancheck.operators.eigenpairs import NotConverged, general, largest_norm
 
 if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+
     from gancheck.games.game import Game
     from gancheck.operators import LinearOperator
 
@@ -39,6 +51,27 @@ class Rotation(Measurement):
     """
 
     running: np.ndarray
+
+    @page_style()
+    def plot(self, width_px: int = WIDE) -> Axes:
+        """The estimate as probes are added, with its jackknife band; one dot where it is exact."""
+        _, ax = new_figure(width_px, 200)
+        strength = self.quantities["rotation"].value
+        if len(self.running):
+            x = range(2, 2 + len(self.running))
+            mean, error = self.running.T
+            ax.fill_between(x, mean - 2 * error, mean + 2 * error, color=GENERATOR, alpha=0.2)
+            ax.plot(x, mean, color=GENERATOR)
+            label(ax, x[-1], strength, f"{strength:.3f}", GENERATOR, dx=6)
+            x_title(ax, "probes (one product of J and one of its transpose each)")
+        else:
+            ax.plot([0], [strength], "o", color=GENERATOR)
+            label(ax, 0, strength, f"{strength:.3f}, exact", GENERATOR, dx=8)
+            ax.set_xticks([])
+        reference(ax, 0.5, axis="y", text="warns")
+        ax.set_ylim(0.0, 1.05 if strength > 0.45 else 0.6)
+        y_title(ax, "rotational share of the Jacobian")
+        return ax
 
 
 def rotation(game: Game, plan: Plan | None = None) -> Rotation:

@@ -17,6 +17,19 @@ import numpy as np
 import torch
 
 from gancheck.diagnosis import Measurement, Plan, Quantity
+from gancheck.measures.figures import (
+    DISCRIMINATOR,
+    GENERATOR,
+    HAIRLINE,
+    MUTED,
+    WIDE,
+    label,
+    new_figure,
+    number_text,
+    page_style,
+    symlog,
+    x_title,
+)
 from gancheck.operators import Hessian
 from gancheck.operators.eigenpairs import ends
 
@@ -27,6 +40,8 @@ if TYPE_CHECKING:
 __all__ = ["HessianSpectra", "fresh_seeds", "hessian_spectra", "mean_and_error"]
 
 _FRESH = 10_000  # seeds of fresh batches begin here, apart from those of evaluation batches
+_PLAYERS: tuple[Player, Player] = ("generator", "discriminator")
+_COLOUR = {"generator": GENERATOR, "discriminator": DISCRIMINATOR}
 FRESH_BATCHES = 32  # a standard error of a quotient known to 13 %
 
 
@@ -43,6 +58,31 @@ class HessianSpectra(Measurement):
     resolved: dict[str, np.ndarray]
     spread: dict[str, np.ndarray]
     size: dict[str, int]
+
+    @page_style()
+    def plot(self, width_px: int = WIDE) -> np.ndarray:
+        """Resolved eigenvalues as ticks, other batches' extremes as dots above, the rest as a bar."""
+        _, axes = new_figure(width_px, 250, rows=2, sharex=True)
+        everything = [v for p in _PLAYERS for v in (*self.resolved[p], *self.spread[p].ravel())]
+        low, high = min(*everything, -1.0), max(*everything, 1.0)
+        linear = max(abs(low), high) / 100.0
+        for ax, player in zip(axes, _PLAYERS, strict=True):
+            colour, values, spread = _COLOUR[player], self.resolved[player], self.spread[player]
+            rest = self.size[player] - len(values)
+            half = len(values) // 2
+            if rest > 0 and half:
+                ax.fill_between([values[half - 1], values[half]], 0.25, 0.55, color=HAIRLINE)
+            ax.vlines(values, 0.1, 0.7, color=colour, linewidth=1.6)
+            ax.plot(spread.ravel(), [0.9] * spread.size, "o", color=colour, markersize=4)
+            ax.set_ylim(0, 1.35)
+            ax.set_yticks([])
+            symlog(ax, "x", low=1.3 * low, high=1.3 * high, linear=linear)
+            label(ax, 1.3 * low, 1.25, player, colour)
+            note = f"{number_text(rest, 9)} not resolved" if rest > 0 else "all resolved"
+            label(ax, 1.3 * high, 1.25, note, MUTED, bold=False, size=11.5, align="right")
+            ax.axvline(0.0, color=MUTED, linewidth=1, zorder=0)
+        x_title(axes[-1], f"eigenvalue (linear within ±{number_text(linear, 2)})")
+        return axes
 
 
 def fresh_seeds(plan: Plan, count: int = FRESH_BATCHES) -> range:
@@ -83,7 +123,7 @@ def hessian_spectra(game: Game, plan: Plan | None = None, *, each: int = 5) -> H
     resolved: dict[str, np.ndarray] = {}
     spread: dict[str, np.ndarray] = {}
     products = 0
-    for player in ("generator", "discriminator"):
+    for player in _PLAYERS:
         first, extremes, spent = _on_batches(game, player, plan, each)
         products += spent
         resolved[player], spread[player] = first.values, extremes

@@ -21,12 +21,28 @@ from scipy import stats
 
 from gancheck.diagnosis import Measurement, Plan, Quantity
 from gancheck.games.game import Batch
+from gancheck.measures.figures import (
+    DISCRIMINATOR,
+    GENERATOR,
+    MUTED,
+    WASH,
+    WIDE,
+    label,
+    new_figure,
+    number_text,
+    page_style,
+    symlog,
+    x_title,
+    y_title,
+)
 from gancheck.measures.spectrum import FRESH_BATCHES, fresh_seeds, mean_and_error
 from gancheck.operators import GameJacobian, LinearOperator
 from gancheck.operators.eigenpairs import complex_product, condition, ends, general
 from gancheck.operators.game_jacobian import field
 
 if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+
     from gancheck.games.game import Game
 
 __all__ = ["LocalStability", "Outcome", "field_norm", "local_stability"]
@@ -66,6 +82,31 @@ class LocalStability(Measurement):
     in_generator: np.ndarray
     box: tuple[float, float]
     step_known: bool
+
+    @page_style()
+    def plot(self, width_px: int = WIDE) -> Axes:
+        """Extreme eigenvalues in the complex plane; colour: the player that holds the vector."""
+        _, ax = new_figure(width_px, 280)
+        real, imag = np.real(self.eigenvalues), np.imag(self.eigenvalues)
+        low, high = self.box
+        reach = max(abs(low), abs(high), float(np.abs(real).max()), 1e-12)
+        tall = max(float(np.abs(imag).max()) * 1.4, reach * 1e-3)
+        linear = reach / 100.0
+        ax.fill_between([low, high], -tall * 0.93, tall * 0.93, color=WASH, zorder=0)
+        for side, colour in ((True, GENERATOR), (False, DISCRIMINATOR)):
+            of = (self.in_generator >= 0.5) == side
+            ax.plot(real[of], imag[of], "o", color=colour, markersize=6)
+        ax.axvline(0.0, color=MUTED, linewidth=1)
+        ax.axhline(0.0, color=MUTED, linewidth=1)
+        symlog(ax, "x", low=-1.6 * reach, high=1.6 * reach, linear=linear)
+        ax.set_ylim(-tall, tall)
+        label(ax, 0.0, -0.85 * tall, "grows", MUTED, dx=-6, bold=False, align="right")
+        label(ax, 0.0, -0.85 * tall, "decays", MUTED, dx=6, bold=False)
+        label(ax, -1.6 * reach, 0.85 * tall, "vector mostly in G", GENERATOR, dx=4)
+        label(ax, 1.6 * reach, 0.85 * tall, "mostly in D", DISCRIMINATOR, dx=-4, align="right")
+        y_title(ax, "imaginary part")
+        x_title(ax, f"real part (linear within ±{number_text(linear, 2)})")
+        return ax
 
 
 def field_norm(game: Game, *, minibatch: int, count: int, seed: int = 0) -> dict[str, Quantity]:

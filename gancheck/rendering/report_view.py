@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any, Final, cast
 from markupsafe import Markup
 
 from gancheck.diagnosis import Verdict
-from gancheck.measures.figures import NARROW, WIDE, page_style
+from gancheck.measures.figures import NARROW, WIDE, figure_of, page_style
 from gancheck.rendering.figure import inline_svg
 from gancheck.rendering.history import Curves, curves, history_figure
 from gancheck.rendering.numbers import NumberText, describe, duration
@@ -237,13 +237,13 @@ def _rows(finding: Finding, diagnostic: Diagnostic | None) -> tuple[Row, ...]:
 
 
 def _figure(finding: Finding, diagnostic: Diagnostic | None, anchor: str) -> Drawn | None:
-    if diagnostic is None or diagnostic.figure is None or finding.measurement is None:
+    if diagnostic is None or not diagnostic.caption or finding.measurement is None:
         return None
     drawn: list[Markup] = []
     for width, variant in ((WIDE, "w"), (NARROW, "n")):
         try:
             with page_style():
-                figure = diagnostic.figure(finding.measurement, width)
+                figure = figure_of(finding.measurement.plot(width))
             alt = f"{diagnostic.name}. {diagnostic.caption}".strip()
             drawn.append(inline_svg(figure, prefix=f"{anchor}-{variant}-", alt=alt))
         except _UNDRAWABLE as error:

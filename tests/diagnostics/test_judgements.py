@@ -14,10 +14,11 @@ from torch import nn
 
 from gancheck import content
 from gancheck.audit import diagnose
-from gancheck.diagnosis import Measurement, Plan, Quantity, Verdict
+from gancheck.diagnosis import Measurement, NotApplicable, Plan, Quantity, Verdict
 from gancheck.games import analytic, latents
 from gancheck.games.game import Game
 from gancheck.measures.connectivity import bridge_mass
+from gancheck.measures.figures import figure_of
 from gancheck.measures.gradients import gradient_ratio
 from gancheck.measures.rotation import rotation
 from gancheck.measures.spectrum import hessian_spectra
@@ -176,24 +177,23 @@ def test_an_analytic_game_leaves_sample_questions_not_applicable() -> None:
 @pytest.mark.parametrize("code", CODES)
 @pytest.mark.parametrize("width", [690, 340])
 def test_every_figure_draws_at_both_widths(code: str, width: int) -> None:
-    diagnostic = content.diagnostics()[code]
-    assert diagnostic.figure is not None
-    figure = diagnostic.figure(measured(code), width)
+    assert content.diagnostics()[code].caption
+    figure = figure_of(measured(code).plot(width))
     assert round(figure.get_figwidth() * 72) == width
     figure.canvas.draw()
 
 
 def test_figures_draw_for_exact_and_empty_measurements() -> None:
-    shelf = content.diagnostics()
-    for code, measure in (
-        ("GC001", hessian_spectra),
-        ("GC002", local_stability),
-        ("GC003", rotation),
-    ):
-        shelf[code].figure(measure(analytic.bilinear()), 690).canvas.draw()
+    for measure in (hessian_spectra, local_stability, rotation):
+        figure_of(measure(analytic.bilinear()).plot()).canvas.draw()
     rng = np.random.default_rng(0)
     blob = bridge_mass(rng.standard_normal((100, 9)), rng.standard_normal((50, 9)))
-    shelf["GC005"].figure(blob, 340).canvas.draw()
+    figure_of(blob.plot(340)).canvas.draw()
+
+
+def test_a_measurement_without_a_picture_says_so() -> None:
+    with pytest.raises(NotApplicable, match=r"no picture"):
+        Measurement(quantities={}).plot()
 
 
 @pytest.mark.parametrize("code", CODES)

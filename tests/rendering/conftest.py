@@ -36,67 +36,78 @@ class Curve(Measurement):
     y: np.ndarray
 
 
-def draw_curve(measurement: Curve, width_px: int) -> Any:
-    with figures.page_style():
-        figure, ax = figures.new_figure(width_px, 220)
-        x, y = measurement.x, measurement.y
-        ax.fill_between(
-            x, y - 0.03 - 0.1 / x, y + 0.03 + 0.1 / x, color=figures.GENERATOR, alpha=0.18
-        )
-        ax.plot(x, y, color=figures.GENERATOR)
-        ax.set_xlim(1, 64)
-        ax.set_ylim(0, 0.32)
-        ax.grid(visible=True, axis="y")
-        figures.set_ticks(ax, "x", [1, 16, 32, 48, 64])
-        figures.set_ticks(ax, "y", [0, 0.1, 0.2, 0.3])
-        figures.label(ax, 64, float(y[-1]), "0.124", figures.GENERATOR, dx=8)
-        figures.y_title(ax, "share of the Jacobian that rotates")
-        figures.x_title(ax, "probes")
-    return figure
+class Bands(Curve):
+    """An estimate with its band."""
+
+    def plot(self, width_px: int = 690) -> Any:
+        with figures.page_style():
+            _, ax = figures.new_figure(width_px, 220)
+            x, y = self.x, self.y
+            ax.fill_between(
+                x, y - 0.03 - 0.1 / x, y + 0.03 + 0.1 / x, color=figures.GENERATOR, alpha=0.18
+            )
+            ax.plot(x, y, color=figures.GENERATOR)
+            ax.set_xlim(1, 64)
+            ax.set_ylim(0, 0.32)
+            ax.grid(visible=True, axis="y")
+            figures.set_ticks(ax, "x", [1, 16, 32, 48, 64])
+            figures.set_ticks(ax, "y", [0, 0.1, 0.2, 0.3])
+            figures.label(ax, 64, float(y[-1]), "0.124", figures.GENERATOR, dx=8)
+            figures.y_title(ax, "share of the Jacobian that rotates")
+            figures.x_title(ax, "probes")
+        return ax
 
 
-def draw_plane(measurement: Curve, width_px: int) -> Any:
-    rng = np.random.default_rng(3)
-    with figures.page_style():
-        figure, ax = figures.new_figure(width_px, 250)
-        ax.axvline(0, color=figures.INK, linewidth=1.2)
-        ax.plot(rng.uniform(60, 430, 12), np.zeros(12), "o", color=figures.DISCRIMINATOR)
-        ax.plot([-47.1, -20.5, -19.2, 0.8, 0.8], [0, 0, 0, 3, -3], "o", color=figures.GENERATOR)
-        ax.scatter(rng.normal(5, 3, 400), rng.normal(0, 3, 400), s=6, color=figures.REAL, alpha=0.5)
-        ax.set_ylim(-12, 12)
-        figures.symlog(ax, "x", low=-150, high=900, linear=10)
-        figures.set_ticks(ax, "y", [-10, -5, 0, 5, 10])
-        figures.label(ax, -47.1, 0, "\u221247.1", figures.GENERATOR, dy=14, align="center")
-        figures.reference(ax, 500, text="bound")
-        figures.y_title(ax, "imaginary part")
-        figures.x_title(ax, "real part (logarithmic beyond \u00b110)")
-    return figure
+class Plane(Curve):
+    """Points of the complex plane."""
+
+    def plot(self, width_px: int = 690) -> Any:
+        rng = np.random.default_rng(3)
+        with figures.page_style():
+            _, ax = figures.new_figure(width_px, 250)
+            ax.axvline(0, color=figures.INK, linewidth=1.2)
+            ax.plot(rng.uniform(60, 430, 12), np.zeros(12), "o", color=figures.DISCRIMINATOR)
+            ax.plot([-47.1, -20.5, -19.2, 0.8, 0.8], [0, 0, 0, 3, -3], "o", color=figures.GENERATOR)
+            ax.scatter(
+                rng.normal(5, 3, 400), rng.normal(0, 3, 400), s=6, color=figures.REAL, alpha=0.5
+            )
+            ax.set_ylim(-12, 12)
+            figures.symlog(ax, "x", low=-150, high=900, linear=10)
+            figures.set_ticks(ax, "y", [-10, -5, 0, 5, 10])
+            figures.label(ax, -47.1, 0, "\u221247.1", figures.GENERATOR, dy=14, align="center")
+            figures.reference(ax, 500, text="bound")
+            figures.y_title(ax, "imaginary part")
+            figures.x_title(ax, "real part (logarithmic beyond \u00b110)")
+        return ax
 
 
-def draw_histogram(measurement: Curve, width_px: int) -> Any:
-    rng = np.random.default_rng(1)
-    with figures.page_style():
-        figure, axes = figures.new_figure(width_px, 330, rows=2, sharex=True)
-        for values, colour, name, x in (
-            (rng.normal(-1.3, 1.5, 4000), figures.GENERATOR, "generated", -3.6),
-            (rng.normal(2.0, 2.1, 4000), figures.REAL, "real", 4.6),
-        ):
-            axes[0].hist(values, bins=60, histtype="stepfilled", color=colour, alpha=0.2)
-            axes[0].hist(values, bins=60, histtype="step", color=colour, linewidth=1.3)
-            figures.label(axes[0], x, 150, name, colour, align="center")
-        figures.set_ticks(axes[0], "y", [])
-        logit = rng.normal(-1.3, 1.5, 500)
-        axes[1].scatter(logit, np.exp(-logit), s=5, color=figures.GENERATOR)
-        axes[1].set_yscale("log")
-        axes[1].set_ylim(1e-3, 1e3)
-        figures.set_ticks(
-            axes[1], "y", [0.01, 0.1, 1, 10, 100], ["0.01x", "0.1x", "1x", "10x", "100x"]
-        )
-        figures.y_title(
-            axes[1], "non-saturating gradient norm over saturating, one sample at a time"
-        )
-        figures.x_title(axes[1], "discriminator's logit")
-    return figure
+class Histogram(Curve):
+    """Two histograms above a scatter."""
+
+    def plot(self, width_px: int = 690) -> Any:
+        rng = np.random.default_rng(1)
+        with figures.page_style():
+            _, axes = figures.new_figure(width_px, 330, rows=2, sharex=True)
+            for values, colour, name, x in (
+                (rng.normal(-1.3, 1.5, 4000), figures.GENERATOR, "generated", -3.6),
+                (rng.normal(2.0, 2.1, 4000), figures.REAL, "real", 4.6),
+            ):
+                axes[0].hist(values, bins=60, histtype="stepfilled", color=colour, alpha=0.2)
+                axes[0].hist(values, bins=60, histtype="step", color=colour, linewidth=1.3)
+                figures.label(axes[0], x, 150, name, colour, align="center")
+            figures.set_ticks(axes[0], "y", [])
+            logit = rng.normal(-1.3, 1.5, 500)
+            axes[1].scatter(logit, np.exp(-logit), s=5, color=figures.GENERATOR)
+            axes[1].set_yscale("log")
+            axes[1].set_ylim(1e-3, 1e3)
+            figures.set_ticks(
+                axes[1], "y", [0.01, 0.1, 1, 10, 100], ["0.01x", "0.1x", "1x", "10x", "100x"]
+            )
+            figures.y_title(
+                axes[1], "non-saturating gradient norm over saturating, one sample at a time"
+            )
+            figures.x_title(axes[1], "discriminator's logit")
+        return axes
 
 
 def never(*_: Any) -> Any:
@@ -146,7 +157,6 @@ def shelf() -> dict[str, Diagnostic]:
             "Stability",
             "min_real",
             "Speaks of stability only at an equilibrium.",
-            figure=draw_plane,
             labels={"min_real": "leftmost real part", "field_norm": "force, squared"},
             caption="Extreme eigenvalues of the game's Jacobian. Left of the line a direction grows. Violet: held by G; green: by D.",
         ),
@@ -155,7 +165,6 @@ def shelf() -> dict[str, Diagnostic]:
             "Rotation",
             "rotation",
             "Warns above 0.5, fails above 0.9.",
-            figure=draw_curve,
             labels={"rotation": "share that rotates", "max_imag": "largest imaginary part"},
             caption="The estimate as probes are added; the band is two standard errors.",
         ),
@@ -164,7 +173,6 @@ def shelf() -> dict[str, Diagnostic]:
             "Gradients",
             "saturated_share",
             "Warns above 25 %.",
-            figure=draw_histogram,
             labels={
                 "saturated_share": "d below 0.01",
                 "gradient_ratio": "ratio, one sample",
@@ -183,9 +191,9 @@ def shelf() -> dict[str, Diagnostic]:
     }
 
 
-def _curve() -> Curve:
+def _curve(kind: type[Curve] = Curve) -> Curve:
     x = np.arange(1.0, 65.0)
-    return Curve(
+    return kind(
         quantities={},
         x=x,
         y=0.124 + 0.05 * np.sin(x / 3) / np.sqrt(x),
@@ -235,7 +243,7 @@ def findings() -> list[Finding]:
                 "bendixson_low": Quantity(value=-47.2429, error=1e-9, kind="lower"),
             },
             seconds=140.0,
-            measurement=_curve(),
+            measurement=_curve(Plane),
         ),
         Finding(
             code="GC003",
@@ -248,7 +256,7 @@ def findings() -> list[Finding]:
             },
             theorems=("dirac-gan-rotation",),
             seconds=12.5,
-            measurement=_curve(),
+            measurement=_curve(Bands),
         ),
         Finding(
             code="GC004",
@@ -264,7 +272,7 @@ def findings() -> list[Finding]:
                 "mean_d_fake": Quantity(value=0.2879, sampling_error=0.0023),
             },
             seconds=3.0,
-            measurement=_curve(),
+            measurement=_curve(Histogram),
         ),
         Finding(
             code="GC005",
@@ -358,7 +366,7 @@ def points_report() -> Report:
 def hostile_report() -> Report:
     """Every string comes from an attacker."""
     rows = [{HOSTILE: f"=cmd|{HOSTILE}", "x": 1.0}]
-    measurement = Curve(
+    measurement = Bands(
         quantities={}, rows=rows, provenance={HOSTILE: HOSTILE}, x=np.arange(1.0, 9.0), y=np.ones(8)
     )
     return Report(

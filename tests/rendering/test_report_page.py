@@ -19,6 +19,7 @@ import pytest
 
 from gancheck.diagnosis import Diagnostic, Finding, Gallery, Quantity, Report, Verdict
 from gancheck.rendering import render_report, write_report
+from tests.rendering.conftest import Curve
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -220,15 +221,21 @@ def test_a_figure_is_drawn_for_both_widths_in_several_colours(full_page: str) ->
         assert 'role="img" aria-label="' in body
 
 
+class Broken(Curve):
+    """A measurement whose picture fails."""
+
+    def plot(self, width_px: int = 690) -> Any:
+        raise ValueError("no finite point to draw")
+
+
 def test_a_figure_that_cannot_be_drawn_leaves_its_numbers(
     full_report: Report, shelf: dict[str, Diagnostic]
 ) -> None:
-    def broken(*_: Any) -> Any:
-        raise ValueError("no finite point to draw")
-
-    page = render_report(
-        full_report, diagnostics=shelf | {"GC003": replace(shelf["GC003"], figure=broken)}
-    )
+    broken = Broken(quantities={}, x=np.zeros(1), y=np.zeros(1))
+    findings = [
+        replace(f, measurement=broken) if f.code == "GC003" else f for f in full_report.findings
+    ]
+    page = render_report(replace(full_report, findings=findings), diagnostics=shelf)
     assert "could not be drawn (ValueError: no finite point to draw)" in page
     assert "0.124" in page
 
