@@ -65,7 +65,7 @@ def write_manifest(
     lines += [
         "",
         "[objective]",
-        'kind = "TODO"  # TODO: minimax | non-saturating | wgan | wgan-gp | hinge | lsgan',
+        'kind = "TODO"  # TODO: minimax | non-saturating | wgan | wgan-gp | hinge | lsgan | lsgan-centred',
         "",
     ]
     return "\n".join(lines)

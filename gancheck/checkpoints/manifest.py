@@ -27,7 +27,7 @@ from gancheck.checkpoints.refusal import plain
 
 __all__ = ["OBJECTIVES", "FileEntry", "Manifest", "ManifestError", "read_manifest"]
 
-OBJECTIVES = ("minimax", "non-saturating", "wgan", "wgan-gp", "hinge", "lsgan")
+OBJECTIVES = ("minimax", "non-saturating", "wgan", "wgan-gp", "hinge", "lsgan", "lsgan-centred")
 _LAWS = "normal | uniform | truncated_normal:BOUND"
 _LONGEST = 2**20  # bytes of a manifest
 
@@ -155,7 +155,7 @@ class Condition(_Part):
 class Objective(_Part):
     """The loss that the game was trained with."""
 
-    kind: Literal["minimax", "non-saturating", "wgan", "wgan-gp", "hinge", "lsgan"]
+    kind: Literal["minimax", "non-saturating", "wgan", "wgan-gp", "hinge", "lsgan", "lsgan-centred"]
 
 
 class Manifest(_Part):

@@ -101,7 +101,7 @@ class Game:
     Args:
         generator: z [n, latent size] -> samples [n, ...].
         discriminator: samples -> one number each ([n] or [n, 1]).
-        loss: a name (`minimax`, `non-saturating`, `lsgan`, `hinge`, `wgan`, `wgan-gp`) or a pair
+        loss: a name (`minimax`, `lsgan`, `wgan-gp`, ...: `gancheck.games.losses.LOSSES`) or a pair
             (generator loss, discriminator loss) of callables f(score, real, fake) -> scalar, where
             `score` is the discriminator; both are minimised.
         latent: from `gancheck.latents`.

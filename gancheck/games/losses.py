@@ -1,6 +1,6 @@
 """What does each player minimise?
 
-Six named pairs of losses in terms of the discriminator's score s (a logit where `probabilistic`),
+Seven named pairs of losses in terms of the discriminator's score s (a logit where `probabilistic`),
 real samples x and generated samples G(z); both players minimise their own.
 
 ==============  ========================================  =========================
@@ -9,6 +9,7 @@ name            L_D                                       L_G
 minimax         E softplus(-s(x)) + E softplus(s(G(z)))   -E softplus(s(G(z)))
 non-saturating  the same                                  E softplus(-s(G(z)))
 lsgan           E (s(x) - 1)^2 / 2 + E s(G(z))^2 / 2      E (s(G(z)) - 1)^2 / 2
+lsgan-centred   E (s(x) - 1)^2 / 2 + E (s(G) + 1)^2 / 2   E s(G(z))^2 / 2
 hinge           E max(0, 1 - s(x)) + E max(0, 1 + s(G))   -E s(G(z))
 wgan            E s(G(z)) - E s(x)                        -E s(G(z))
 wgan-gp         that + 10 E (||grad s(x')|| - 1)^2        -E s(G(z))
@@ -19,7 +20,11 @@ game of Goodfellow et al. written so that no logarithm of zero is ever taken. to
 turns linear at 20, where its slope is wrong by 2e-9; here it does so at 40, below float64's
 rounding, so the gradients of rows 1 and 2 keep the ratio (1 - d) / d to rounding at every logit.
 
-Source: Goodfellow et al. (2014); Mao et al. (2017), codes 0, 1, 1; Lim & Ye (2017) and Miyato et
+A least-squares loss is named by its codes: what D is to say of a generated sample, of a real one,
+and what G wants it to say. They are 0, 1, 1 in lsgan and -1, 1, 0 in lsgan-centred, whose exact
+flow can drop modes (`centred-least-squares-drops-modes`).
+
+Source: Goodfellow et al. (2014); Mao et al. (2017) for both codings; Lim & Ye (2017) and Miyato et
 al. (2018) for hinge; Arjovsky et al. (2017); Gulrajani et al. (2017).
 """
 
@@ -142,6 +147,21 @@ def _least_squares_generator(
     return (scores(score, fake) - 1.0).square().mean() / 2
 
 
+def _centred_discriminator(
+    score: Score, real: Tensor, fake: Tensor, *, rng: torch.Generator | None = None
+) -> Tensor:
+    del rng
+    on_real = (scores(score, real) - 1.0).square().mean() / 2
+    return on_real + (scores(score, fake) + 1.0).square().mean() / 2
+
+
+def _centred_generator(
+    score: Score, real: Tensor, fake: Tensor, *, rng: torch.Generator | None = None
+) -> Tensor:
+    del real, rng
+    return scores(score, fake).square().mean() / 2
+
+
 def _hinge_discriminator(
     score: Score, real: Tensor, fake: Tensor, *, rng: torch.Generator | None = None
 ) -> Tensor:
@@ -193,6 +213,14 @@ _ALL = (
         name="lsgan",
         generator=_least_squares_generator,
         discriminator=_least_squares_discriminator,
+        probabilistic=False,
+        zero_sum=False,
+        smooth=True,
+    ),
+    Loss(
+        name="lsgan-centred",
+        generator=_centred_generator,
+        discriminator=_centred_discriminator,
         probabilistic=False,
         zero_sum=False,
         smooth=True,

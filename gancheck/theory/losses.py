@@ -46,6 +46,9 @@ SCORE_LOSSES: Mapping[str, ScoreLoss] = MappingProxyType(
         "minimax": ScoreLoss(real=_softplus(-s), fake=_softplus(s), generator=-_softplus(s)),
         "non-saturating": ScoreLoss(real=_softplus(-s), fake=_softplus(s), generator=_softplus(-s)),
         "lsgan": ScoreLoss(real=(s - 1) ** 2 / 2, fake=s**2 / 2, generator=(s - 1) ** 2 / 2),
+        "lsgan-centred": ScoreLoss(
+            real=(s - 1) ** 2 / 2, fake=(s + 1) ** 2 / 2, generator=s**2 / 2
+        ),
         "hinge": ScoreLoss(real=sp.Max(0, 1 - s), fake=sp.Max(0, 1 + s), generator=-s),
         "wgan": _critic,
         "wgan-gp": _critic,

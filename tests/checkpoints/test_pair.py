@@ -262,7 +262,7 @@ def test_another_activation_is_an_error_with_the_choices(spec: str) -> None:
         (
             '"non-saturating"',
             '"ns"',
-            "objective.kind: must be one of minimax | non-saturating | wgan | wgan-gp | hinge | lsgan, got 'ns'",
+            "objective.kind: must be one of minimax | non-saturating | wgan | wgan-gp | hinge | lsgan | lsgan-centred, got 'ns'",
         ),
         ('adapter = "mlp"', 'adapter = "dcgan"', "model.adapter: must be"),
         ("size = 5", "size = true", "latent.size: must be a whole number, got True"),

@@ -35,6 +35,10 @@ def closed_form(name: str, s_real: np.ndarray, s_fake: np.ndarray) -> tuple[floa
             0.5 * ((s_fake - 1) ** 2).mean(),
             0.5 * ((s_real - 1) ** 2).mean() + 0.5 * (s_fake**2).mean(),
         ),
+        "lsgan-centred": (
+            0.5 * (s_fake**2).mean(),
+            0.5 * ((s_real - 1) ** 2).mean() + 0.5 * ((s_fake + 1) ** 2).mean(),
+        ),
         "hinge": (
             -s_fake.mean(),
             -np.minimum(0, -1 + s_real).mean() - np.minimum(0, -1 - s_fake).mean(),
@@ -131,6 +135,24 @@ def test_a_smooth_loss_has_the_second_derivative_that_differences_show(name: str
             assert second == pytest.approx((slope(s + h) - slope(s - h)) / (2 * h), abs=1e-9)
 
 
+def test_the_codings_share_a_discriminator_but_not_what_the_generator_wants_of_it() -> None:
+    # s -> 2 s - 1 turns the codes 0, 1 into -1, 1: L_D is 4 times as large, while G wants
+    # s = 1 with 0, 1, 1 and 2 s - 1 = 0, that is s = 1/2, with -1, 1, 0
+    real, fake = column([0.3, 2.5, -1.7]), column([-2.2, 0.4])
+    plain, centred = LOSSES["lsgan"], LOSSES["lsgan-centred"]
+
+    def stretched(x: Tensor) -> Tensor:
+        return 2.0 * x[:, 0] - 1.0
+
+    assert centred.discriminator(stretched, real, fake).item() == pytest.approx(
+        4.0 * plain.discriminator(identity, real, fake).item(), rel=1e-14
+    )
+    wanted = column([1.0]), column([0.5])
+    assert plain.generator(identity, real, wanted[0]).item() == 0.0
+    assert centred.generator(stretched, real, wanted[1]).item() == 0.0
+    assert centred.generator(stretched, real, wanted[0]).item() == 0.5
+
+
 def test_hinge_has_its_kinks_at_plus_and_minus_one_and_nowhere_else() -> None:
     loss = LOSSES["hinge"]
 
@@ -192,6 +214,7 @@ def test_extreme_logits_give_finite_losses_and_gradients_in_float32() -> None:
 
 def test_an_unknown_loss_is_refused_with_the_names_there_are() -> None:
     with pytest.raises(
-        ValueError, match="one of minimax, non-saturating, lsgan, hinge, wgan, wgan-gp"
+        ValueError,
+        match="one of minimax, non-saturating, lsgan, lsgan-centred, hinge, wgan, wgan-gp",
     ):
         resolve("wasserstein")
