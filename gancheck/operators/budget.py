@@ -6,6 +6,7 @@ with what it has, once nothing is left: a budget that runs out is an ending, not
 
 from __future__ import annotations
 
+import math
 import time
 
 __all__ = ["Budget"]
@@ -41,6 +42,11 @@ class Budget:
     def spend(self, products: int = 1) -> None:
         """Say that so many products were spent."""
         self.spent += products
+
+    @property
+    def left(self) -> float:
+        """Products that may still be spent; infinite where only time is limited."""
+        return math.inf if self.products is None else max(self.products - self.spent, 0)
 
     @property
     def exhausted(self) -> bool:

@@ -1,0 +1,210 @@
+"""An orthonormal basis that grows by products with a symmetric operator, and what it knows of it.
+
+Every search by Lanczos stands on this one object: a flat tensor of rows, orthogonalised in full by
+two passes of classical Gram-Schmidt. A pass is two products of a matrix and a vector, and a step
+reads the device once, where solvers that orthogonalise vector by vector read it once a vector.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+import torch
+
+from gancheck.operators.linear_operator import OperatorError
+
+if TYPE_CHECKING:
+    from torch import Tensor
+
+    from gancheck.operators.budget import Budget
+    from gancheck.operators.linear_operator import LinearOperator
+
+__all__ = ["KrylovBasis", "admit_precision", "rounding"]
+
+_ROUNDING = 16.0  # products agree with their exact values to this many machine epsilons (measured)
+_LEAST_TOLERANCE = 1e-5  # of a float32 product: the residual asked for is then its rounding
+_COLUMNS = 1 << 16  # of the basis compressed at a time, so that compression needs no second basis
+
+
+def rounding(dtype: torch.dtype) -> float:
+    """Relative size of the difference between a product and its exact value."""
+    return _ROUNDING * torch.finfo(dtype).eps
+
+
+def admit_precision(dtype: torch.dtype, tol: float) -> None:
+    """Refuse a precision in which the tolerance cannot be met.
+
+    Raises:
+        ValueError: tol not in (0, 1), or below 1e-5 in float32.
+        TypeError: neither float32 nor float64.
+    """
+    if dtype not in (torch.float32, torch.float64):
+        raise TypeError(
+            f"eigenvalues need float32 or float64 products, this operator's are {dtype}: "
+            "cast the model and its data (--dtype float32)"
+        )
+    if not 0.0 < tol < 1.0:
+        raise ValueError(f"tol must be between 0 and 1, got {tol}")
+    if dtype == torch.float32 and tol < _LEAST_TOLERANCE:
+        raise ValueError(
+            f"tol must be at least {_LEAST_TOLERANCE:g} in float32, whose products carry about 1e-6, "
+            f"got {tol:g}; use a float64 model (--dtype float64) for more"
+        )
+
+
+class KrylovBasis:
+    """Orthonormal rows V [size, n], the projection V A V^T, and the direction that comes next.
+
+    A V^T = V^T T + coupling next e_last^T + what `stale` bounds row by row: residuals of rows that
+    came from another Krylov space, whose next direction was given up. T, coupling and Ritz values
+    are those of A / scale.
+
+    Args:
+        operator: symmetric.
+        capacity: rows at most, in 1..n.
+        seed: of every random direction.
+        budget: told of each product.
+        device: of the rows.
+        start: first direction [n]; random where not given.
+        apart: orthonormal rows [k, n] that every direction is kept orthogonal to.
+    """
+
+    def __init__(
+        self,
+        operator: LinearOperator,
+        capacity: int,
+        *,
+        seed: int,
+        budget: Budget | None = None,
+        device: torch.device | str | None = None,
+        start: Tensor | None = None,
+        apart: Tensor | None = None,
+    ) -> None:
+        self.operator, self.capacity = operator, capacity
+        self.n = operator.shape[0]
+        self.rows = torch.empty(
+            min(capacity + 1, self.n),
+            self.n,
+            dtype=operator.dtype,
+            device=device or operator.device,
+        )
+        self.projection = np.zeros((capacity, capacity))
+        self.stale = np.zeros(capacity)
+        self._arrow = np.zeros(0)  # coefficients that the next product must have on the rows
+        self.size = 0
+        self.coupling = 0.0
+        self.norm = 0.0  # largest column of any projection so far, a lower bound of ||A||
+        self.reserve = 0  # products held back from the budget
+        self._budget = budget
+        self._apart = apart
+        self._scale: float | None = None
+        self._rng = torch.Generator().manual_seed(seed)
+        self._begin(start)
+
+    @property
+    def scale(self) -> float:
+        """Power of two by which products are divided, so that squares stay in range."""
+        return 1.0 if self._scale is None else self._scale
+
+    @property
+    def complete(self) -> bool:
+        """Whether the rows fill the space, so that their Ritz values are all eigenvalues."""
+        return self.size == self.n
+
+    @property
+    def spent(self) -> bool:
+        """Whether the budget, less what is held back, is used up."""
+        budget = self._budget
+        return budget is not None and (budget.exhausted or budget.left <= self.reserve)
+
+    def product(self, v: Tensor) -> Tensor:
+        """A v / scale, where the rows are; counted."""
+        if self._budget is not None:
+            self._budget.spend()
+        w = self.operator.matvec(v).to(self.rows.device)
+        if self._scale is None:
+            largest = float(w.abs().max())
+            if largest > 0.0 and np.isfinite(largest):
+                self._scale = float(2.0 ** np.floor(np.log2(largest)))
+        return w if self.scale == 1.0 else w / self.scale
+
+    def step(self) -> None:
+        """Multiply the next direction, take it in, and find the one after it."""
+        j = self.size
+        w, coefficients = self._orthogonal(self.product(self.rows[j]), j + 1)
+        norm = torch.linalg.vector_norm(w, dtype=torch.float64)
+        host = torch.cat([coefficients.double(), norm[None]]).cpu().numpy()  # the step's one read
+        if not np.isfinite(host).all():
+            raise OperatorError(
+                "a product with the operator is not finite: look for an overflow, or for an operation "
+                "without a finite second derivative at this point"
+            )
+        self.projection[: j + 1, j] = self.projection[j, : j + 1] = host[:-1]
+        # What the product has on old rows beyond the expected was in their stale residuals.
+        caught = host[:j] - self._arrow
+        self.stale[:j] = np.sqrt(np.maximum(self.stale[:j] ** 2 - caught**2, 0.0))
+        self.norm = max(self.norm, float(np.linalg.norm(host)))
+        self.size, self.coupling = j + 1, float(host[-1])
+        self._arrow = np.append(np.zeros(j), self.coupling)
+        if self.coupling <= rounding(self.rows.dtype) * self.norm:
+            self.coupling = 0.0
+            self.renew()
+        elif self.size < len(self.rows):
+            self.rows[self.size] = w / self.coupling
+
+    def ritz(self) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+        """Ritz values ascending, their coordinates in the rows [size, size], residual estimates."""
+        t = self.projection[: self.size, : self.size]
+        values, y = np.linalg.eigh(t)
+        stale = np.linalg.norm(self.stale[: self.size, None] * y, axis=0)
+        return values, y, np.hypot(self.coupling * np.abs(y[-1]), stale)
+
+    def compress(self, values: np.ndarray, y: np.ndarray) -> None:
+        """Let the rows be the Ritz vectors y [size, k]; the next direction stays."""
+        k, size = y.shape[1], self.size
+        stale = np.linalg.norm(self.stale[:size, None] * y, axis=0)
+        turn = torch.as_tensor(y.T.copy(), dtype=self.rows.dtype, device=self.rows.device)
+        for at in range(0, self.n, _COLUMNS):
+            self.rows[:k, at : at + _COLUMNS] = turn @ self.rows[:size, at : at + _COLUMNS]
+        if size < len(self.rows):
+            self.rows[k] = self.rows[size]
+        self.projection[:] = 0.0
+        self.projection[range(k), range(k)] = values
+        self.stale[:] = 0.0
+        self.stale[:k] = stale
+        self._arrow = self.coupling * y[-1]
+        self.size = k
+
+    def renew(self, direction: Tensor | None = None) -> None:
+        """Let the next direction be a new one, orthogonal to the rows; random where none is given.
+
+        What led from the rows to the old one becomes stale.
+        """
+        self.stale[: self.size] = np.hypot(self.stale[: self.size], self._arrow)
+        self._arrow, self.coupling = np.zeros(self.size), 0.0
+        if self.size == len(self.rows):
+            return
+        w = self._random() if direction is None else direction / direction.norm()
+        for _ in range(2):
+            w, _ = self._orthogonal(w, self.size)
+            w = w / torch.linalg.vector_norm(w)
+        self.rows[self.size] = w
+
+    def _begin(self, start: Tensor | None) -> None:
+        self.renew(None if start is None else start.to(self.rows))
+
+    def _random(self) -> Tensor:
+        v = torch.randn(self.n, generator=self._rng, dtype=torch.float64)
+        return (v / v.norm()).to(self.rows)
+
+    def _orthogonal(self, w: Tensor, count: int) -> tuple[Tensor, Tensor]:
+        """The vector less its part in the first rows; that part's coefficients. Two passes."""
+        rows, total = self.rows[:count], torch.zeros(count).to(w)
+        for _ in range(2):
+            if self._apart is not None:
+                w = torch.addmv(w, self._apart.T, self._apart @ w, alpha=-1.0)
+            part = rows @ w
+            w = torch.addmv(w, rows.T, part, alpha=-1.0)
+            total += part
+        return w, total
