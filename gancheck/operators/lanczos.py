@@ -82,10 +82,10 @@ def lanczos(
 
     Example:
         >>> from gancheck.operators.linear_operator import LinearOperator
-        >>> d = torch.arange(100.0, dtype=torch.float64)
+        >>> d = torch.arange(1.0, 101.0, dtype=torch.float64)
         >>> a = LinearOperator(100, lambda v: d * v, lambda v: d * v, dtype=d.dtype, device=d.device)
         >>> lanczos(a, top=1, bottom=1, tol=1e-8).values.round(6).tolist()
-        [0.0, 99.0]
+        [1.0, 100.0]
     """
     n = operator.shape[0]
     m = _admit(operator, top, bottom, tol, basis)
