@@ -191,8 +191,8 @@ hypotheses = [
     ),
     Hypothesis(
         "finitely many points",
-        convenient="a finite first moment of both laws suffices on any Polish space, with the "
-        "duality itself from the literature (Villani, 2009)",
+        convenient="the inequality holds for any laws with finite first moments, by the same sum "
+        "as an integral; and so does the line, with the integral of |F_P - F_Q|",
     ),
 ]
 
@@ -226,8 +226,8 @@ theorem = Theorem(
     mutants=mutants,
     sources=[VILLANI_2009],
     claims={"S36": "proof"},
-    note="Equality of the best critic and the cheapest coupling is proved on the line; beyond it "
-    "only the inequality is.",
+    note="Equality of the best critic and the cheapest coupling is proved here on the line; on "
+    "every finite metric space it is wasserstein-duality-is-exact-on-finite-spaces.",
     numeric=[
         NumericForm(
             "transport in order costs the sum of |F_P - F_Q|",

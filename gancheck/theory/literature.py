@@ -88,6 +88,12 @@ FARNIA_OZDAGLAR_2020 = Source(
     "arXiv:2002.09124",
 )
 FEDERER_1969 = Source("Federer", 1969, "Geometric measure theory", "doi:10.1007/978-3-642-62010-2")
+FUGLEDE_TOPSOE_2004 = Source(
+    "Fuglede, Topsoe",
+    2004,
+    "Jensen-Shannon divergence and Hilbert space embedding",
+    "doi:10.1109/ISIT.2004.1365067",
+)
 GIDEL_2019 = Source(
     "Gidel, Berard, Vignoud, Vincent, Lacoste-Julien",
     2019,
@@ -117,6 +123,12 @@ ISSENHUTH_2022 = Source(
     2022,
     "Unveiling the latent space geometry of push-forward generative models",
     "arXiv:2207.10541",
+)
+KANTOROVICH_1942 = Source(
+    "Kantorovich",
+    1942,
+    "On the translocation of masses",
+    "doi:10.1007/s10958-006-0049-2",
 )
 LETCHER_2019 = Source(
     "Letcher, Balduzzi, Racaniere, Martens, Foerster, Tuyls, Graepel",
