@@ -13,7 +13,6 @@ from typing import TYPE_CHECKING, Any, Literal
 import numpy as np
 import torch
 from scipy.sparse import linalg
-from torch import Tensor
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -51,6 +50,7 @@ class Eigenpairs:
     converged: np.ndarray
     products: int
     complete: bool
+    steps: int = 0
 
 
 def _tolerance(dtype: torch.dtype, asked: float) -> float:
@@ -63,37 +63,22 @@ def ends(
 ) -> Eigenpairs:
     """The `each` smallest and `each` largest eigenpairs of a symmetric operator, ascending.
 
-    Args:
-        operator: symmetric.
-        each: pairs at each end.
-        seed: of the start vector.
-        tol: relative accuracy asked for; what was reached stands in the residuals.
-
     Raises:
         ValueError: each below 1.
-        NotConverged: ARPACK gave up; more restarts or float64 would be needed.
+        NotConverged: the search gave up; float64 would be needed.
     """
+    from gancheck.operators.lanczos import lanczos
+
     if each < 1:
         raise ValueError(f"each must be at least 1, got {each}")
-    n, before = operator.shape[0], operator.products
-    dense = n <= max(_DENSE, 4 * each)
-    if dense:
-        matrix = operator.dense().cpu().numpy()
-        values, vectors = np.linalg.eigh(0.5 * (matrix + matrix.T))
-        keep = sorted({*range(min(each, n)), *range(max(n - each, 0), n)})
-        values, vectors = values[keep], vectors[:, keep]
-    else:
-        values, vectors = _arpack(
-            linalg.eigsh,
-            operator,
-            f"{each} eigenvalues at each end of a symmetric operator of size {n}",
-            k=2 * each,
-            which="BE",
-            ncv=min(n - 1, max(_BASIS, 6 * each)),
-            v0=_start(operator, seed),
-            tol=_tolerance(operator.dtype, tol),
+    tol = _tolerance(operator.dtype, tol)
+    pairs = lanczos(operator, top=each, bottom=each, seed=seed, tol=tol)
+    if not pairs.converged.all():
+        n = operator.shape[0]
+        raise NotConverged(
+            f"no convergence for {each} eigenvalues at each end of a symmetric operator of size {n}"
         )
-    return _checked(operator, values, vectors, before, dense=dense)
+    return pairs
 
 
 def general(
@@ -157,32 +142,10 @@ def condition(
 
 def largest_norm(operator: LinearOperator, *, seed: int = 0) -> tuple[float, float, np.ndarray]:
     """||A||_2 with the error of its square's residual, and the right singular vector [n]."""
-    from gancheck.operators.linear_operator import LinearOperator as Operator
+    from gancheck.operators.lanczos import spectral_norm
 
-    def squared(v: Tensor) -> Tensor:
-        return operator.rmatvec(operator.matvec(v))
-
-    n = operator.shape[0]
-    gram = Operator(n, squared, squared, dtype=operator.dtype, device=operator.device)
-    if n <= _DENSE:
-        pairs = ends(gram, each=1, seed=seed)
-    else:
-        values, vectors = _arpack(
-            linalg.eigsh,
-            gram,
-            f"the norm of an operator of size {n}",
-            k=1,
-            which="LA",
-            ncv=min(n - 1, 20),
-            v0=_start(operator, seed),
-            tol=_tolerance(operator.dtype, 1e-6),
-        )
-        pairs = _checked(gram, values, vectors, 0, dense=False)
-    square = max(float(pairs.values[-1]), 0.0)
-    norm = square**0.5
-    residual = float(pairs.residuals[-1])
-    error = residual / (2.0 * norm) if norm > 0.0 else residual**0.5
-    return norm, error, pairs.vectors[:, -1]
+    found = spectral_norm(operator, seed=seed, tol=_tolerance(operator.dtype, 1e-6))
+    return found.value, found.error, found.vector
 
 
 def _transposed(operator: LinearOperator) -> LinearOperator:

@@ -12,7 +12,7 @@ from scipy.sparse.linalg import eigsh
 from gancheck.operators import Hessian
 from gancheck.operators.budget import Budget
 from gancheck.operators.krylov_basis import KrylovBasis
-from gancheck.operators.lanczos import lanczos
+from gancheck.operators.lanczos import lanczos, probable_excess, spectral_norm
 from gancheck.operators.linear_operator import LinearOperator, OperatorError
 from tests.oracles import tiny_game
 
@@ -26,6 +26,12 @@ def diagonal(d: torch.Tensor) -> LinearOperator:
 def dense(a: torch.Tensor) -> LinearOperator:
     return LinearOperator(
         a.shape[0], lambda v: a @ v, lambda v: a @ v, dtype=a.dtype, device=torch.device("cpu")
+    )
+
+
+def general(a: torch.Tensor) -> LinearOperator:
+    return LinearOperator(
+        a.shape[0], lambda v: a @ v, lambda v: a.T @ v, dtype=a.dtype, device=torch.device("cpu")
     )
 
 
@@ -225,3 +231,33 @@ def test_what_cannot_be_asked_is_refused(options: dict, error: type, message: st
 def test_half_precision_is_refused_with_the_way_out(dtype: torch.dtype) -> None:
     with pytest.raises(TypeError, match="float32"):
         lanczos(diagonal(torch.ones(10, dtype=dtype)))
+
+
+@pytest.mark.parametrize("n", [3, 40, 500])
+def test_the_spectral_norm_is_numpy_s_and_its_upper_bound_holds(n: int) -> None:
+    for seed in range(4):
+        rng = np.random.default_rng(seed)
+        a = torch.as_tensor(rng.standard_normal((n, n)))
+        operator = general(a)
+        found = spectral_norm(operator, tol=1e-3, seed=seed)
+        truth = float(np.linalg.norm(a.numpy(), 2))
+        assert found.converged
+        assert found.value - 1e-12 * n <= truth <= found.upper + 1e-12 * n
+        assert abs(found.value - truth) <= found.error + 1e-12 * n
+        assert found.products == operator.products
+        assert np.linalg.norm(a.numpy() @ found.vector) == pytest.approx(found.value, rel=1e-6)
+    assert spectral_norm(general(torch.zeros(n, n))).value == 0.0
+
+
+def test_the_bound_with_a_probability_holds_over_random_starts() -> None:
+    """The excess over the Ritz value stays below its bound; at chance 1e-3 none of 200 may fail."""
+    d = torch.cat([torch.linspace(0.0, 1.0, 999), torch.tensor([1.05])]).double()
+    steps = 25
+    excess = probable_excess(1000, steps)
+    assert excess < 0.1
+    for seed in range(200):
+        space = KrylovBasis(diagonal(d), steps, seed=seed)
+        for _ in range(steps):
+            space.step()
+        values, _, _ = space.ritz()
+        assert 1.05 - space.scale * values[-1] <= excess * 1.05
