@@ -1,13 +1,14 @@
 """The Dirac-GAN's eigenvalues: pure rotation unless a penalty or noise damps it.
 
 Statement
-    With data delta_0, generator delta_theta, logit psi x and J the Jacobian of the descent field
-    (grad L_G, grad L_D) at the equilibrium: minimax and non-saturating +-i/2; WGAN +-i; R1 with
-    weight g: g/2 +- sqrt(g^2/4 - 1/4), both with positive real part for g > 0; instance noise of
-    variance s^2: s^2/4 +- sqrt(s^4/16 - 1/4); consensus with weight k: k/4 +- i/2.
+    With data delta_0, generator delta_theta, logit psi x, payoff f(0) + f(-psi theta), c = f'(0),
+    w = f''(0) and J the Jacobian of the descent field (grad L_G, grad L_D) at the equilibrium:
+    minimax and non-saturating +-i c; R1 and R2 with weight g: g/2 +- sqrt(g^2/4 - c^2), both with
+    positive real part for g > 0; instance noise of variance s^2: -w s^2 +- sqrt(w^2 s^4 - c^2);
+    consensus with weight k: k c^2 +- i c. The logistic f has c = 1/2 and w = -1/4, WGAN's c = 1.
 
 Assumptions
-    f'(0) = 1/2 is not 0, the losses are smooth at the equilibrium, g > 0.
+    c is not 0, f is smooth at 0, and what damps is positive: g, k, -w.
 
 Source
     Mescheder, Geiger & Nowozin (2018), Which training methods for GANs do actually converge?
@@ -24,7 +25,6 @@ from gancheck.theory import (
     LinearAlgebra,
     Mutant,
     NumericForm,
-    RationalSign,
     Step,
     Theorem,
     Witness,
@@ -32,32 +32,49 @@ from gancheck.theory import (
     greater,
 )
 from gancheck.theory.literature import MESCHEDER_2018
-from gancheck.theory.toy_games import (
-    ToyGame,
-    dirac,
-    dirac_eigenvalues,
-    dirac_with_noise,
-    psi,
-    theta,
-)
+from gancheck.theory.toy_games import ToyGame, dirac, dirac_with_noise, gaussian_moment, psi, theta
 
 from . import game_jacobian_splits  # noqa: TID251  (a neighbour on the shelf)
 
-lam, g, spread, k = sp.symbols("lambda g spread k")
+c, w, third, lam, g, s, k, x, z = sp.symbols("c w third lambda g s k x z")
 half, quarter = sp.Rational(1, 2), sp.Rational(1, 4)
-at_equilibrium = {theta: 0, psi: 0}
-real_line = Domain({lam: (-sp.oo, sp.oo)})
-damped = Domain({lam: (-sp.oo, sp.oo), g: (0, sp.oo)})
-noisy = Domain({lam: (-sp.oo, sp.oo), spread: (0, sp.oo)})
+origin = {theta: 0, psi: 0}
+real, positive = (-sp.oo, sp.oo), (0, sp.oo)
 
-jacobians = {
-    "minimax": dirac("minimax").jacobian_at(at_equilibrium),
-    "non-saturating": dirac("non-saturating").jacobian_at(at_equilibrium),
-    "wgan": dirac("wgan").jacobian_at(at_equilibrium),
-    "r1": dirac("r1", gamma=g).jacobian_at(at_equilibrium),
-}
-noise_jacobian = dirac_with_noise(spread)
-noise_root = sp.sqrt(spread**4 / 16 - quarter)
+
+def payoff(t):
+    """Any f with f(0) = 0, f'(0) = c, f''(0) = w, to third order: J sees no more than the second."""
+    return c * t + w * t**2 / 2 + third * t**3 / 6
+
+
+def game(*, penalty=0, non_saturating=False):
+    """The Dirac-GAN of that f, with a penalty on the discriminator."""
+    loss_d = -payoff(0) - payoff(-psi * theta)
+    loss_g = -payoff(psi * theta) if non_saturating else -loss_d
+    return ToyGame(loss_g=loss_g, loss_d=loss_d + penalty, theta_g=[theta], theta_d=[psi])
+
+
+def slope_penalty(at):
+    """g/2 times the squared slope of the logit psi x, at the datum (R1) or at the fake (R2)."""
+    return g / 2 * sp.diff(psi * x, x).subs(x, at) ** 2
+
+
+def noisy_jacobian():
+    """J of the minimax game whose real and fake points carry noise s z, z standard normal."""
+    loss_d = -payoff(psi * s * z) - payoff(-psi * (theta + s * z))
+    noisy = ToyGame(loss_g=-loss_d, loss_d=loss_d, theta_g=[theta], theta_d=[psi])
+
+    def expected(entry):
+        terms = sp.Poly(entry, z).terms()
+        return sum((part * gaussian_moment(n) for (n,), part in terms), sp.Integer(0))
+
+    return noisy.jacobian_at(origin).applyfunc(expected)
+
+
+minimax = game().jacobian_at(origin)
+r1, r2 = (game(penalty=slope_penalty(at)).jacobian_at(origin) for at in (0, theta))
+noise = noisy_jacobian()
+consensus = minimax + k * minimax.T * minimax  # of v + k grad |v|^2/2, where v = 0
 
 
 def characteristic(matrix):
@@ -66,177 +83,192 @@ def characteristic(matrix):
     return sp.expand(shifted[0, 0] * shifted[1, 1] - shifted[0, 1] * shifted[1, 0])
 
 
-def consensus(jacobian):
-    """Jacobian at an equilibrium of v + k grad(|v|^2/2): there it is J + k J^T J."""
-    return jacobian + k * jacobian.T * jacobian
-
-
-def derive(c):
-    """The steps, for any coupling c = f'(0) and any claimed eigenvalues."""
-
-    def has_eigenvalues(name, matrix, values, over):
-        return Step(
-            says=f"{name}: the characteristic polynomial has these two roots",
-            claim=equal(characteristic(matrix), sp.prod([lam - value for value in values])),
-            over=over,
-            by=LinearAlgebra(),
-        )
-
-    minimax, r1 = jacobians["minimax"], jacobians["r1"]
+def derive(t):
+    """The steps, for any claimed couplings and eigenvalues."""
+    logistic, wasserstein = {c: t.coupling, w: t.bend}, {c: t.critic_slope}
     steps = [
         Step(
-            says="Minimax: J = [[0, -c], [c, 0]] by differentiating the losses",
-            claim=equal(minimax, sp.Matrix([[0, -c.coupling], [c.coupling, 0]])),
+            "Minimax: J = [[0, -c], [c, 0]] by differentiating the losses",
+            equal(minimax, sp.Matrix([[0, -c], [c, 0]])),
             by=LinearAlgebra(),
         ),
         Step(
-            says="Non-saturating: the same J, since both losses have the same slopes at d = 1/2",
-            claim=equal(jacobians["non-saturating"], minimax),
+            "Non-saturating: the same J, for f enters both losses with slope c",
+            equal(game(non_saturating=True).jacobian_at(origin), minimax),
             by=LinearAlgebra(),
         ),
-        has_eigenvalues("Minimax and non-saturating", minimax, c.minimax, real_line),
-        has_eigenvalues("WGAN", jacobians["wgan"], c.wgan, real_line),
-        has_eigenvalues("R1", r1, c.r1, damped),
-        has_eigenvalues("Instance noise", noise_jacobian, c.noise, noisy),
-        has_eigenvalues(
-            "Consensus",
-            consensus(minimax),
-            c.consensus,
-            Domain({lam: (-sp.oo, sp.oo), k: (0, sp.oo)}),
+        Step("R2 is R1: the logit is as steep at the fake", equal(r2, r1), by=LinearAlgebra()),
+        Step(
+            "The logistic loss has c = 1/2",
+            equal(dirac("minimax").jacobian_at(origin), minimax.subs(logistic)),
+            by=LinearAlgebra(),
+        ),
+        Step(
+            "and w = -1/4, by its own game with noise",
+            equal(dirac_with_noise(s), noise.subs(logistic)),
+            by=LinearAlgebra(),
+        ),
+        Step(
+            "WGAN has c = 1",
+            equal(dirac("wgan").jacobian_at(origin), minimax.subs(wasserstein)),
+            by=LinearAlgebra(),
         ),
     ]
-    for name, matrix, over in (
-        ("R1", r1, Domain({g: (0, sp.oo)})),
-        ("Instance noise", noise_jacobian, Domain({spread: (0, sp.oo)})),
-        ("Consensus", consensus(minimax), Domain({k: (0, sp.oo)})),
+    free = {c: real, w: (-sp.oo, 0), g: positive, s: positive, k: positive}
+    for name, matrix, values in (
+        ("Minimax", minimax, t.minimax),
+        ("R1", r1, t.r1),
+        ("Noise", noise, t.noise),
+        ("Consensus", consensus, t.consensus),
     ):
-        for word, value in (("trace", matrix.trace()), ("determinant", matrix.det())):
-            steps.append(
-                Step(
-                    says=f"{name}: the {word} is positive (with both, Re lambda > 0: Routh)",
-                    claim=greater(value, 0),
-                    over=over,
-                    by=RationalSign(),
-                )
+        used = {v: ends for v, ends in free.items() if v in matrix.free_symbols}
+        steps.append(
+            Step(
+                f"{name}: the characteristic polynomial has these two roots",
+                equal(characteristic(matrix), sp.prod([lam - value for value in values])),
+                Domain({lam: real, **used}),
+                LinearAlgebra(),
             )
+        )
+        if name != "Minimax":
+            steps += [
+                Step(
+                    f"{name}: the {word} is positive (with both, Re lambda > 0: Routh)",
+                    greater(number, 0),
+                    Domain(used, nonzero=(c,)),
+                )
+                for word, number in (("trace", matrix.trace()), ("determinant", matrix.det()))
+            ]
     return steps
 
 
-r1_values = dirac_eigenvalues("r1", gamma=g)
+def both(middle, root):
+    """The pair of eigenvalues middle + root and middle - root."""
+    return sp.Tuple(middle + root, middle - root)
+
+
 parts = {
     "coupling": half,
-    "minimax": tuple(dirac_eigenvalues("minimax")),
-    "wgan": tuple(dirac_eigenvalues("wgan")),
-    "r1": tuple(r1_values),
-    "noise": (spread**2 / 4 + noise_root, spread**2 / 4 - noise_root),
-    "consensus": (k / 4 + sp.I / 2, k / 4 - sp.I / 2),
+    "bend": -quarter,
+    "critic_slope": sp.Integer(1),
+    "minimax": both(0, sp.I * c),
+    "r1": both(g / 2, sp.sqrt(g**2 / 4 - c**2)),
+    "noise": both(-w * s**2, sp.sqrt(w**2 * s**4 - c**2)),
+    "consensus": both(k * c**2, sp.I * c),
 }
 
-quadratic = (psi * theta) ** 2
-flat = ToyGame(loss_g=-quadratic, loss_d=quadratic, theta_g=[theta], theta_d=[psi])
+flat = game().jacobian_at(origin).subs(c, 0)
 slope_right = sp.diff((psi - 1) ** 2, psi).subs(psi, 0)
 slope_left = sp.diff((-psi - 1) ** 2, psi).subs(psi, 0)
 
 hypotheses = [
     Hypothesis(
-        text="f'(0) is not 0",
-        needed_because=Witness(
-            point={},
-            words="for f(t) = t^2 the Jacobian at the equilibrium is 0",
+        "c = f'(0) is not 0",
+        Witness(
+            {},
+            "for f(t) = t^2 the Jacobian at the equilibrium is 0",
             breaks=[
                 Step(
-                    says="the determinant is positive, so that both eigenvalues rotate",
-                    claim=greater(flat.jacobian_at(at_equilibrium).det(), 0),
-                    by=RationalSign(),
+                    "the determinant is positive, so that both eigenvalues rotate",
+                    greater(flat.det(), 0),
                 )
             ],
         ),
     ),
     Hypothesis(
-        text="the losses are smooth at the equilibrium",
-        needed_because=Witness(
-            point={},
-            words="the WGAN-GP penalty (|psi| - 1)^2 has slopes -2 and 2 on the two sides of "
-            "psi = 0, so there is no Jacobian there",
+        "f is smooth at 0, and so is the penalty",
+        Witness(
+            {},
+            "the WGAN-GP penalty (|psi| - 1)^2 has slopes -2 and 2 on the two sides of psi = 0, so "
+            "there is no Jacobian there",
+            breaks=[Step("it has one slope at psi = 0", equal(slope_right, slope_left))],
+        ),
+    ),
+    Hypothesis(
+        "g > 0",
+        Witness(
+            {g: -sp.Rational(5, 4)},
+            "at c = 1/2, g = -5/4 the eigenvalues are -1/4 and -1: the point repels",
             breaks=[
                 Step(
-                    says="the penalty has one slope at psi = 0",
-                    claim=equal(slope_right, slope_left),
-                    by=RationalSign(),
+                    f"Re lambda > 0 for the {word}",
+                    greater(value.subs(c, half), 0),
+                    Domain({g: real}),
                 )
+                for word, value in zip(("first", "second"), parts["r1"], strict=True)
             ],
         ),
     ),
     Hypothesis(
-        text="g > 0",
-        needed_because=Witness(
-            point={g: -sp.Rational(5, 4)},
-            words="at g = -5/4 the eigenvalues are -1/4 and -1: the point repels",
+        "f is strictly concave at 0, for the noise",
+        Witness(
+            {w: 0, s: 1},
+            "WGAN's f is linear: noise adds nothing to the trace, and it goes on turning",
             breaks=[
                 Step(
-                    says=f"Re lambda > 0 for {word}",
-                    claim=greater(value, 0),
-                    over=Domain({g: (-sp.oo, sp.oo)}),
-                    by=RationalSign(),
+                    "the trace is positive",
+                    greater(noise.trace(), 0),
+                    Domain({w: real, s: positive}),
                 )
-                for word, value in (("the first", r1_values[0]), ("the second", r1_values[1]))
             ],
         ),
     ),
 ]
 
-shifted_root = sp.sqrt(g**2 - quarter)
+anywhere = {c: half, lam: 1}
 mutants = [
     Mutant(
-        says="f'(0) = 501/1000",
-        change={"coupling": sp.Rational(501, 1000)},
-        witness={},
-        why="the slope of the logistic loss at 0 is exactly 1/2",
-        kind="near-miss",
+        "the logistic loss has c = 501/1000",
+        {"coupling": sp.Rational(501, 1000)},
+        {},
+        "its slope at 0 is exactly 1/2",
+        "near-miss",
     ),
     Mutant(
-        says="the minimax eigenvalues are +-1/2",
-        change={"minimax": (half, -half)},
-        witness={lam: half},
-        why="a saddle attracts in one direction, a rotation in none",
-        kind="structural",
+        "the minimax eigenvalues are +-c",
+        {"minimax": both(0, c)},
+        anywhere,
+        "a saddle attracts in one direction, a rotation in none",
     ),
     Mutant(
-        says="the R1 eigenvalues are g +- sqrt(g^2 - 1/4)",
-        change={"r1": (g + shifted_root, g - shifted_root)},
-        witness={lam: quarter, g: sp.Rational(5, 4)},
-        why="the penalty is g/2 psi^2, its curvature g, shared by two eigenvalues",
-        kind="structural",
+        "the R1 eigenvalues are g +- sqrt(g^2 - c^2)",
+        {"r1": both(g, sp.sqrt(g**2 - c**2))},
+        {**anywhere, lam: quarter, g: sp.Rational(5, 4)},
+        "the penalty is g/2 psi^2, its curvature g, shared by two eigenvalues",
     ),
     Mutant(
-        says="instance noise pushes outwards",
-        change={"noise": (-(spread**2) / 4 + noise_root, -(spread**2) / 4 - noise_root)},
-        witness={lam: 1, spread: 1},
-        why="the sign of the trace: noise damps in the descent field",
-        kind="structural",
+        "instance noise pushes outwards",
+        {"noise": both(w * s**2, sp.sqrt(w**2 * s**4 - c**2))},
+        {**anywhere, w: -quarter, s: 1},
+        "the sign of the trace: noise damps in the descent field",
     ),
     Mutant(
-        says="the WGAN eigenvalues are +-i/2",
-        change={"wgan": (sp.I / 2, -sp.I / 2)},
-        witness={lam: 1},
-        why="the critic's slope is 1, not 1/2",
-        kind="structural",
+        "the WGAN eigenvalues are +-i/2",
+        {"critic_slope": half},
+        {},
+        "the critic's slope is 1, not 1/2",
+    ),
+    Mutant(
+        "consensus damps by k c",
+        {"consensus": both(k * c, sp.I * c)},
+        {**anywhere, k: 1},
+        "|v|^2 has the curvature c^2",
     ),
 ]
 
 
-def _larger_root(gamma: float) -> float:
-    """Modulus of lambda^2 - gamma lambda + 1/4 at the closed form's first eigenvalue."""
-    value = gamma / 2 + cmath.sqrt(gamma * gamma / 4 - 0.25)
-    return abs(value * value - gamma * value + 0.25)
+def _residual(gamma: float, slope: float) -> float:
+    """Modulus of lambda^2 - gamma lambda + slope^2 at the closed form's first eigenvalue."""
+    value = gamma / 2 + cmath.sqrt(gamma * gamma / 4 - slope * slope)
+    return abs(value * value - gamma * value + slope * slope)
 
 
 theorem = Theorem(
     id="dirac-gan-eigenvalues",
     title="The Dirac-GAN rotates unless it is damped",
-    statement="Eigenvalues of J = dv/dtheta at the equilibrium: minimax and non-saturating "
-    "+-i/2, WGAN +-i, R1 g/2 +- sqrt(g^2/4 - 1/4), instance noise s^2/4 +- sqrt(s^4/16 - 1/4), "
-    "consensus k/4 +- i/2.",
+    statement="Eigenvalues of J = dv/dtheta at the equilibrium, c = f'(0), w = f''(0): minimax and "
+    "non-saturating {minimax}, R1 and R2 {r1}, instance noise {noise}, consensus {consensus}. The "
+    "logistic f has c = {coupling} and w = {bend}, WGAN's c = {critic_slope}.",
     parts=parts,
     derive=derive,
     hypotheses=hypotheses,
@@ -245,16 +277,16 @@ theorem = Theorem(
     claims={"S22": "proof", "L15": "proof"},
     uses=[game_jacobian_splits.theorem],
     note="Zero real part decides nothing about the nonlinear flow: the linearisation is "
-    "inconclusive there. Simultaneous descent with any step h > 0 expands it, |1 - h i/2| > 1.",
+    "inconclusive there. Simultaneous descent with any step h > 0 expands it, |1 - h i c| > 1.",
     numeric=[
         NumericForm(
-            says="the closed form for R1 is a root of the characteristic polynomial",
-            over="penalty",
-            left=_larger_root,
-            right=lambda gamma: 0.0,  # noqa: ARG005
-            relation="==",
-            tolerance=lambda gamma: 1e-15 * (4 + 4 * gamma * gamma),
-            reason="three terms of size at most gamma^2 + 1, a few units of 2e-16 each",
-        ),
+            "the closed form for R1 is a root of the characteristic polynomial",
+            ((0.0, 20.0), (0.0, 5.0)),
+            _residual,
+            "==",
+            lambda gamma, slope: 0.0,  # noqa: ARG005
+            lambda gamma, slope: 1e-15 * (4 + 4 * gamma * gamma + 4 * slope * slope),
+            "three terms of size at most gamma^2 + slope^2, a few units of 2e-16 each",
+        )
     ],
 )
