@@ -15,12 +15,14 @@ from typing import TYPE_CHECKING, Any, Final
 import numpy as np
 from markupsafe import Markup
 
-from gancheck.rendering.text import prose
+from gancheck.rendering.text import clean, identifier, prose
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from gancheck.diagnosis import Gallery
 
-__all__ = ["GalleryView", "view"]
+__all__ = ["GalleryView", "point_panels", "view"]
 
 _STRIP: Final = 24
 _PAIRS: Final = 12
@@ -74,6 +76,46 @@ def view(gallery: Gallery) -> GalleryView:
         "A sample that equals its neighbour may have been copied."
     )
     return GalleryView(strip=strip, note=prose(note), pairs=pairs, pairs_note=prose(below))
+
+
+def point_panels(real: Any, generated: Mapping[str, Any], *, prefix: str) -> Markup:
+    """Real points beside those of several generators, all in the frame of the real ones.
+
+    Args:
+        real: [n, 2], finite.
+        generated: title -> [m, 2]; what is not finite or outside the frame is not drawn.
+        prefix: starts every id; unique on the page.
+
+    Raises:
+        ValueError: an array is not of that shape, or no real point is finite.
+    """
+    clouds = {name: _planar(points, name) for name, points in {"real": real, **generated}.items()}
+    anchor = clouds["real"][np.isfinite(clouds["real"]).all(axis=1)]
+    if not len(anchor):
+        raise ValueError("real must hold a finite point, to choose the frame by")
+    centre, half = _frame(anchor)
+    panels: list[Markup] = []
+    for number, (name, points) in enumerate(clouds.items()):
+        kind = "g" if number else "real"
+        shown = points[:_POINTS]
+        finite = shown[np.isfinite(shown).all(axis=1)]
+        path = _cloud(finite, centre, half, kind, f"{identifier(prefix)}-{number}")
+        title = clean(name)
+        panels.append(_panel(title, f"c-{kind}", f"{len(shown)} points: {title}", path))
+    return Markup('<div class="clouds">{}</div>').format(Markup("").join(panels))
+
+
+def _planar(points: Any, name: str) -> np.ndarray:
+    points = _array(points)
+    if points.ndim != 2 or points.shape[1] < 2:
+        raise ValueError(f"a gallery of points is an array [n, 2], got {name} {points.shape}")
+    return points[:, :2]
+
+
+def _frame(anchor: np.ndarray) -> tuple[np.ndarray, float]:
+    """Centre and half width of the square that holds the real points, widened."""
+    low, high = anchor.min(axis=0), anchor.max(axis=0)
+    return (low + high) / 2, max(float((high - low).max()) * 0.62, 1e-9)
 
 
 def _array(values: Any) -> np.ndarray:
@@ -138,13 +180,11 @@ def _row(images: np.ndarray, label: str) -> Markup:
 
 
 def _points(generated: np.ndarray, real: np.ndarray, note: str) -> GalleryView:
-    for name, points in (("generated", generated), ("real", real)):
-        if points.ndim != 2 or points.shape[1] < 2:
-            raise ValueError(f"a gallery of points is an array [n, 2], got {name} {points.shape}")
+    generated, real = _planar(generated, "generated"), _planar(real, "real")
     clouds: dict[str, np.ndarray] = {}
     lost = 0
     for name, points in (("real", real), ("generated", generated)):
-        finite = points[np.isfinite(points[:, :2]).all(axis=1), :2]
+        finite = points[np.isfinite(points).all(axis=1)]
         lost += len(points) - len(finite)
         clouds[name] = finite[:_POINTS]
     if lost:
@@ -153,15 +193,12 @@ def _points(generated: np.ndarray, real: np.ndarray, note: str) -> GalleryView:
     if not len(together):
         return GalleryView(strip=Markup(""), note=prose(note))
     # One outlier must not shrink everything else to a dot: the frame is real data's, widened.
-    anchor = clouds["real"] if len(clouds["real"]) else together
-    low, high = anchor.min(axis=0), anchor.max(axis=0)
-    centre = (low + high) / 2
-    half = max(float((high - low).max()) * 0.62, 1e-9)
+    centre, half = _frame(clouds["real"] if len(clouds["real"]) else together)
     outside = int((np.abs(clouds["generated"] - centre) > half).any(axis=1).sum())
     if outside:
         note = f"{note} {outside} of {len(clouds['generated'])} generated points lie outside the frame."
-    real_path = _cloud(clouds["real"], centre, half, "real")
-    generated_path = _cloud(clouds["generated"], centre, half, "g")
+    real_path = _cloud(clouds["real"], centre, half, "real", "cloud-real")
+    generated_path = _cloud(clouds["generated"], centre, half, "g", "cloud-g")
     panels = [
         _panel("real", "c-real", f"{len(clouds['real'])} real points", real_path),
         _panel("generated", "c-g", f"{len(clouds['generated'])} generated points", generated_path),
@@ -176,7 +213,7 @@ def _points(generated: np.ndarray, real: np.ndarray, note: str) -> GalleryView:
     return GalleryView(strip=strip, note=prose(note))
 
 
-def _cloud(points: np.ndarray, centre: np.ndarray, half: float, colour: str) -> Markup:
+def _cloud(points: np.ndarray, centre: np.ndarray, half: float, colour: str, name: str) -> Markup:
     kept = points[(np.abs(points - centre) <= half).all(axis=1)]
     x = (kept[:, 0] - centre[0]) / half
     y = (centre[1] - kept[:, 1]) / half
@@ -185,8 +222,8 @@ def _cloud(points: np.ndarray, centre: np.ndarray, half: float, colour: str) -> 
         f"M{middle * (1 + a):.1f} {middle * (1 + b):.1f}h0" for a, b in zip(x, y, strict=True)
     )
     return Markup(
-        '<path id="cloud-{1}" d="{0}" class="s-{1}" fill="none" stroke-width="3" stroke-linecap="round"/>'
-    ).format(path, colour)
+        '<path id="{2}" d="{0}" class="s-{1}" fill="none" stroke-width="3" stroke-linecap="round"/>'
+    ).format(path, colour, name)
 
 
 def _panel(title: str, colour: str, label: str, body: Markup) -> Markup:
