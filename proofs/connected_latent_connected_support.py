@@ -75,79 +75,67 @@ def derive(c):
     third = c.gap_mass.subs(r, sp.Rational(1, 3))
     return [
         Step(
-            says="A connected set has a connected image and closure, so a gap is charged; "
+            "A connected set has a connected image and closure, so a gap is charged; "
             "instance: the clamp maps exactly |s| < 1 strictly between its ends",
-            claim=less(sp.Abs(clamp), gap / 2),
-            over=Domain({s: (-1, c.reach), gap: (0, sp.oo)}),
-            by=Cited(
+            less(sp.Abs(clamp), gap / 2),
+            Domain({s: (-1, c.reach), gap: (0, sp.oo)}),
+            Cited(
                 source="Munkres, Topology, section 23",
                 fact="the continuous image of a connected set is connected, and so is its closure",
                 by=Cases(s, (0,), RationalSign()),
             ),
         ),
         Step(
-            says="Beyond s = 1 the clamp sits at its end, off the gap",
-            claim=equal(clamp, gap / 2),
-            over=Domain({s: (1, sp.oo), gap: (0, sp.oo)}),
-            by=Cases(s, (), RationalSign()),
+            "Beyond s = 1 the clamp sits at its end, off the gap",
+            equal(clamp, gap / 2),
+            Domain({s: (1, sp.oo), gap: (0, sp.oo)}),
+            Cases(s, (), RationalSign()),
         ),
         Step(
-            says="The closure is needed: z/(1 + z) stays below 1 for every z > 0",
-            claim=Relation(squashed, c.below_one, sp.Integer(1)),
-            over=Domain({z: (0, sp.oo)}),
-            by=RationalSign(),
+            "The closure is needed: z/(1 + z) stays below 1 for every z > 0",
+            Relation(squashed, c.below_one, sp.Integer(1)),
+            Domain({z: (0, sp.oo)}),
         ),
         Step(
-            says="yet comes as near to 1 as one likes: 1 - eps at z = (1 - eps)/eps",
-            claim=equal(squashed.subs(z, (1 - eps) / eps), 1 - eps),
-            over=Domain({eps: (0, 1)}),
-            by=RationalSign(),
+            "yet comes as near to 1 as one likes: 1 - eps at z = (1 - eps)/eps",
+            equal(squashed.subs(z, (1 - eps) / eps), 1 - eps),
+            Domain({eps: (0, 1)}),
         ),
         Step(
-            says="Along a latent path from A to B a sign change survives in one of the halves, "
+            "Along a latent path from A to B a sign change survives in one of the halves, "
             "whatever the value in the middle",
-            claim=at_most(c.surviving(*halves), 0),
-            over=Domain({left: (-sp.oo, 0), right: (0, sp.oo), middle: (-sp.oo, sp.oo)}),
-            by=Cases(middle, (0,), RationalSign()),
+            at_most(c.surviving(*halves), 0),
+            Domain({left: (-sp.oo, 0), right: (0, sp.oo), middle: (-sp.oo, sp.oo)}),
+            Cases(middle, (0,), RationalSign()),
         ),
         Step(
-            says="The normal mass of |z| < r is at least 2 Phi(r) - 1 (equal at 0, same slope)",
-            claim=at_least(between, c.gap_mass),
-            over=radii,
-            by=Derivative(r, 0, 1),
+            "The normal mass of |z| < r is at least 2 Phi(r) - 1 (equal at 0, same slope)",
+            at_least(between, c.gap_mass),
+            radii,
+            Derivative(r, 0, 1),
         ),
+        Step("and at most that", at_most(between, c.gap_mass), radii, Derivative(r, 0, 1)),
         Step(
-            says="and at most that",
-            claim=at_most(between, c.gap_mass),
-            over=radii,
-            by=Derivative(r, 0, 1),
-        ),
-        Step(
-            says="It is positive however small r = delta/(2 L) is: no Lipschitz map leaves the "
+            "It is positive however small r = delta/(2 L) is: no Lipschitz map leaves the "
             "clamp's gap empty",
-            claim=greater(gap_mass, 0),
-            over=radii,
-            by=Derivative(r, 0, 1),
+            greater(gap_mass, 0),
+            radii,
+            Derivative(r, 0, 1),
         ),
         Step(
-            says="It rises with delta and falls with L: its slope in r is positive",
-            claim=greater(sp.diff(gap_mass, r), 0),
-            over=radii,
-            by=RationalSign(),
+            "It rises with delta and falls with L: its slope in r is positive",
+            greater(sp.diff(gap_mass, r), 0),
+            radii,
         ),
         Step(
-            says="At delta = 2, L = 3 it is at least the stated number",
-            claim=at_least(third, c.at_third),
+            "At delta = 2, L = 3 it is at least the stated number",
+            at_least(third, c.at_third),
             by=Enclosure(),
         ),
+        Step("and below 2612/10000", less(third, sp.Rational(2612, 10000)), by=Enclosure()),
         Step(
-            says="and below 2612/10000",
-            claim=less(third, sp.Rational(2612, 10000)),
-            by=Enclosure(),
-        ),
-        Step(
-            says="With a normal latent and G(z) = z, the gap between -1 and 1 is charged",
-            claim=greater(c.mass_of_gap, 0),
+            "With a normal latent and G(z) = z, the gap between -1 and 1 is charged",
+            greater(c.mass_of_gap, 0),
             by=Enclosure(),
         ),
     ]
@@ -155,60 +143,40 @@ def derive(c):
 
 def gap_is_charged(mass):
     """The conclusion, for a computed mass."""
-    return [Step(says="the gap (-1, 1) is charged", claim=greater(mass, 0), by=Enclosure())]
+    return [Step("the gap (-1, 1) is charged", greater(mass, 0), by=Enclosure())]
 
 
 hypotheses = [
     Hypothesis(
-        text="supp p_z is connected",
-        needed_because=Witness(
-            point={},
-            words="two atoms -1 and 1 with G(z) = z leave the gap (-1, 1) empty",
+        "supp p_z is connected",
+        Witness(
+            {},
+            "two atoms -1 and 1 with G(z) = z leave the gap (-1, 1) empty",
             breaks=gap_is_charged(mass_between(two_atoms, -1, 1)),
         ),
     ),
     Hypothesis(
-        text="G is continuous",
-        needed_because=Witness(
-            point={},
-            words="G(z) = sign z of a normal latent has the atoms -1 and 1, half the mass each",
-            shows=[
-                Step(
-                    says="half of the normal mass lies below 0",
-                    claim=equal(phi_cdf(0), half),
-                    by=RationalSign(),
-                )
-            ],
-            breaks=gap_is_charged(
-                mass_between(((-1, phi_cdf(0)), (1, 1 - phi_cdf(0))), -1, 1),
-            ),
+        "G is continuous",
+        Witness(
+            {},
+            "G(z) = sign z of a normal latent has the atoms -1 and 1, half the mass each",
+            breaks=gap_is_charged(mass_between(((-1, phi_cdf(0)), (1, 1 - phi_cdf(0))), -1, 1)),
+            shows=[Step("half of the normal mass lies below 0", equal(phi_cdf(0), half))],
         ),
     ),
     Hypothesis(
-        text="the support is the closure of the image",
-        needed_because=Witness(
-            point={z: 10**6},
-            words="for G(z) = z/(1 + |z|) the point 1 is in the support and never attained",
-            shows=[
-                Step(
-                    says="no z > 0 attains 1",
-                    claim=less(squashed, 1),
-                    over=Domain({z: (0, sp.oo)}),
-                    by=RationalSign(),
-                )
-            ],
+        "the support is the closure of the image",
+        Witness(
+            {z: 10**6},
+            "for G(z) = z/(1 + |z|) the point 1 is in the support and never attained",
             breaks=[
-                Step(
-                    says="the support's end 1 is attained",
-                    claim=equal(squashed, 1),
-                    over=Domain({z: (0, sp.oo)}),
-                    by=RationalSign(),
-                )
+                Step("the support's end 1 is attained", equal(squashed, 1), Domain({z: (0, sp.oo)}))
             ],
+            shows=[Step("no z > 0 attains 1", less(squashed, 1), Domain({z: (0, sp.oo)}))],
         ),
     ),
     Hypothesis(
-        text="the latent is normal (for the clamp's mass)",
+        "the latent is normal (for the clamp's mass)",
         convenient="any latent law with a symmetric density has the mass of |z| < delta/(2 L) "
         "there; only the number changes",
     ),
@@ -216,53 +184,49 @@ hypotheses = [
 
 mutants = [
     Mutant(
-        says="the clamp's gap mass at delta = 2, L = 3 is at least 2612/10000",
-        change={"at_third": sp.Rational(2612, 10000)},
-        witness={},
-        why="it is 0.26111...",
-        kind="near-miss",
+        "the clamp's gap mass at delta = 2, L = 3 is at least 2612/10000",
+        {"at_third": sp.Rational(2612, 10000)},
+        {},
+        "it is 0.26111...",
+        "near-miss",
     ),
     Mutant(
-        says="the clamp's gap mass is Phi(delta/L) - 1/2",
-        change={"gap_mass": phi_cdf(2 * r) - half},
-        witness={r: sp.Rational(1, 3)},
-        why="the gap's preimage has half-width delta/(2 L) on both sides of 0",
-        kind="structural",
+        "the clamp's gap mass is Phi(delta/L) - 1/2",
+        {"gap_mass": phi_cdf(2 * r) - half},
+        {r: sp.Rational(1, 3)},
+        "the gap's preimage has half-width delta/(2 L) on both sides of 0",
     ),
     Mutant(
-        says="the clamp's gap mass is 1.0001 (2 Phi(delta/(2 L)) - 1)",
-        change={"gap_mass": sp.Rational(10001, 10000) * gap_mass},
-        witness={r: sp.Rational(1, 3)},
-        why="too close for the four digits stated below; the slopes at 0 tell them apart",
-        kind="near-miss",
+        "the clamp's gap mass is 1.0001 (2 Phi(delta/(2 L)) - 1)",
+        {"gap_mass": sp.Rational(10001, 10000) * gap_mass},
+        {r: sp.Rational(1, 3)},
+        "too close for the four digits stated below; the slopes at 0 tell them apart",
+        "near-miss",
     ),
     Mutant(
-        says="a disconnected latent leaves mass in the gap as well",
-        change={"mass_of_gap": mass_between(two_atoms, -1, 1)},
-        witness={},
-        why="connectedness of supp p_z is what counts",
-        kind="structural",
+        "a disconnected latent leaves mass in the gap as well",
+        {"mass_of_gap": mass_between(two_atoms, -1, 1)},
+        {},
+        "connectedness of supp p_z is what counts",
     ),
     Mutant(
-        says="the image is closed: 1 is attained by z/(1 + z)",
-        change={"below_one": ">="},
-        witness={z: 10**6},
-        why="the support is a closure",
-        kind="structural",
+        "the image is closed: 1 is attained by z/(1 + z)",
+        {"below_one": ">="},
+        {z: 10**6},
+        "the support is a closure",
     ),
     Mutant(
-        says="the clamp's gap reaches to s = 11/10",
-        change={"reach": sp.Rational(11, 10)},
-        witness={s: sp.Rational(21, 20), gap: 1},
-        why="beyond delta/(2 L) the clamp has arrived",
-        kind="near-miss",
+        "the clamp's gap reaches to s = 11/10",
+        {"reach": sp.Rational(11, 10)},
+        {s: sp.Rational(21, 20), gap: 1},
+        "beyond delta/(2 L) the clamp has arrived",
+        "near-miss",
     ),
     Mutant(
-        says="both halves of a path keep the sign change",
-        change={"surviving": sp.Max},
-        witness={left: -1, middle: 1, right: 1},
-        why="bisection follows one half only",
-        kind="structural",
+        "both halves of a path keep the sign change",
+        {"surviving": sp.Max},
+        {left: -1, middle: 1, right: 1},
+        "bisection follows one half only",
     ),
 ]
 
@@ -300,8 +264,9 @@ theorem = Theorem(
     id="connected-latent-connected-support",
     title="A connected latent leaves no clean gap between modes",
     statement="supp(G#p_z) = closure of G(supp p_z), connected for connected supp p_z and "
-    "continuous G: two charged, disjoint, closed sets leave mass between them. The clamp of L z "
-    "to [-delta/2, delta/2], z normal, puts 2 Phi(delta/(2 L)) - 1 there.",
+    "continuous G: two charged, disjoint, closed sets leave mass between them. The clamp of L z = "
+    "s delta/2, z normal, to {clamp} puts {gap_mass} strictly between its ends, r = delta/(2 L).",
+    formulas={"clamp": clamp},
     parts={
         "reach": sp.Integer(1),
         "below_one": "<",
@@ -325,27 +290,27 @@ theorem = Theorem(
                 "latents +-1 on the connected line, G(z) = z: nothing lies between",
                 breaks=gap_is_charged(mass_between(two_atoms, -1, 1)),
             ),
-        ),
+        )
     ],
     note="Modes cannot be represented exactly without a bridge, but can be approximated: the bridge's mass tends to 0 as the Lipschitz constant grows.",
     numeric=[
         NumericForm(
-            says="the clamp's gap mass against Simpson's rule for the normal density",
-            over="lipschitz_and_gap",
-            left=lambda lipschitz, width: math.erf(width / (2 * lipschitz) / math.sqrt(2)),
-            right=_simpson,
-            relation="==",
-            tolerance=_simpson_error,
-            reason="Simpson's remainder with |phi''''| <= 3 phi(0) < 1.2, and rounding",
+            "the clamp's gap mass against Simpson's rule for the normal density",
+            "lipschitz_and_gap",
+            lambda lipschitz, width: math.erf(width / (2 * lipschitz) / math.sqrt(2)),
+            "==",
+            _simpson,
+            _simpson_error,
+            "Simpson's remainder with |phi''''| <= 3 phi(0) < 1.2, and rounding",
         ),
         NumericForm(
-            says="bisection finds a point of a continuous path inside the gap (-1, 1)",
-            over="path",
-            left=_distance_after_bisection,
-            right=lambda heights: 0.5,  # noqa: ARG005
-            relation="<=",
-            tolerance=0.0,
-            reason="60 halvings of at most 8 cells of slope at most 200: far below 1/2",
+            "bisection finds a point of a continuous path inside the gap (-1, 1)",
+            "path",
+            _distance_after_bisection,
+            "<=",
+            lambda heights: 0.5,  # noqa: ARG005
+            0.0,
+            "60 halvings of at most 8 cells of slope at most 200: far below 1/2",
         ),
     ],
 )

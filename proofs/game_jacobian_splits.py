@@ -84,33 +84,33 @@ def derive(c):
     speed_rate = sum((field.T * jacobian * velocity).flat(), sp.Integer(0))
     return [
         Step(
-            says="The symmetric part holds each player's own curvature",
-            claim=equal(symmetric, c.symmetric),
+            "The symmetric part holds each player's own curvature",
+            equal(symmetric, c.symmetric),
             by=LinearAlgebra(),
         ),
         Step(
-            says="The antisymmetric part holds the coupling (mixed partial derivatives commute)",
-            claim=equal(antisymmetric, c.antisymmetric),
+            "The antisymmetric part holds the coupling (mixed partial derivatives commute)",
+            equal(antisymmetric, c.antisymmetric),
             by=LinearAlgebra(),
         ),
         Step(
-            says="The antisymmetric part does no work: v^T A v = 0",
-            claim=equal((field.T * c.antisymmetric * field)[0, 0], 0),
+            "The antisymmetric part does no work: v^T A v = 0",
+            equal((field.T * c.antisymmetric * field)[0, 0], 0),
             by=LinearAlgebra(),
         ),
         Step(
-            says="Along theta' = -v, the chain rule v' = J theta' gives d/dt |v|^2/2 = -v^T S v",
-            claim=equal(speed_rate, -(field.T * c.symmetric * field)[0, 0]),
+            "Along theta' = -v, the chain rule v' = J theta' gives d/dt |v|^2/2 = -v^T S v",
+            equal(speed_rate, -(field.T * c.symmetric * field)[0, 0]),
             by=LinearAlgebra(),
         ),
         Step(
-            says="Every second derivative of v is one of S, so S = 0 everywhere makes v affine",
-            claim=equal(bends, through_s),
+            "Every second derivative of v is one of S, so S = 0 everywhere makes v affine",
+            equal(bends, through_s),
             by=LinearAlgebra(),
         ),
         Step(
-            says="The adjustment A^T v is orthogonal to v",
-            claim=equal((field.T * c.antisymmetric.T * field)[0, 0], 0),
+            "The adjustment A^T v is orthogonal to v",
+            equal((field.T * c.antisymmetric.T * field)[0, 0], 0),
             by=LinearAlgebra(),
         ),
     ]
@@ -123,49 +123,51 @@ def parts_of(loss_g, loss_d):
     return game.field, (jacobian + jacobian.T) / 2, (jacobian - jacobian.T) / 2
 
 
+shown = sp.Function("V")(x1, y1)
+_, shown_s, shown_a = parts_of(shown, -shown)
 _, shared_s, shared_a = parts_of(x1 * y1, x1 * y1)
 damped_field, damped_s, _ = parts_of(x1**2 / 2 + x1 * y1, -(x1**2) / 2 - x1 * y1)
 work = (damped_field.T * damped_s * damped_field)[0, 0]
 
 hypotheses = [
     Hypothesis(
-        text="the game is zero-sum",
-        needed_because=Witness(
-            point={},
-            words="for L_G = L_D = x y the coupling is all in S, and A = 0",
+        "the game is zero-sum",
+        Witness(
+            {},
+            "for L_G = L_D = x y the coupling is all in S, and A = 0",
+            breaks=[
+                Step(
+                    "S has no off-diagonal block",
+                    equal(shared_s, sp.diag(shared_s[0, 0], shared_s[1, 1])),
+                    by=LinearAlgebra(),
+                )
+            ],
             shows=[
                 Step(
-                    says="A vanishes for the shared loss",
-                    claim=equal(shared_a, sp.zeros(2, 2)),
-                    by=LinearAlgebra(),
-                )
-            ],
-            breaks=[
-                Step(
-                    says="S has no off-diagonal block",
-                    claim=equal(shared_s, sp.diag(shared_s[0, 0], shared_s[1, 1])),
+                    "A vanishes for the shared loss",
+                    equal(shared_a, sp.zeros(2, 2)),
                     by=LinearAlgebra(),
                 )
             ],
         ),
     ),
     Hypothesis(
-        text="S = 0 everywhere (for the constant speed)",
-        needed_because=Witness(
-            point={x1: 1, y1: 0},
-            words="V = x^2/2 + x y has S = diag(1, 0), and |v| falls",
+        "S = 0 everywhere (for the constant speed)",
+        Witness(
+            {x1: 1, y1: 0},
+            "V = x^2/2 + x y has S = diag(1, 0), and |v| falls",
             breaks=[
                 Step(
-                    says="v^T S v = 0",
-                    claim=equal(work, 0),
-                    over=Domain({x1: (-sp.oo, sp.oo), y1: (-sp.oo, sp.oo)}),
-                    by=LinearAlgebra(),
+                    "v^T S v = 0",
+                    equal(work, 0),
+                    Domain({x1: (-sp.oo, sp.oo), y1: (-sp.oo, sp.oo)}),
+                    LinearAlgebra(),
                 )
             ],
         ),
     ),
     Hypothesis(
-        text="V is three times continuously differentiable",
+        "V is three times continuously differentiable",
         convenient="twice differentiable with a symmetric second derivative suffices for all but "
         "the affine field",
     ),
@@ -174,41 +176,35 @@ hypotheses = [
 at_origin = {x1: 0, x2: 0, y1: 0, y2: 0}
 mutants = [
     Mutant(
-        says="A = [[0, 1.001 V_GD], [-1.001 V_DG, 0]]",
-        change={"antisymmetric": sp.Rational(1001, 1000) * antisymmetric_claim},
-        witness={value: x1 * y1, **at_origin},
-        why="the coupling enters with weight 1",
-        kind="near-miss",
+        "A = [[0, 1.001 V_GD], [-1.001 V_DG, 0]]",
+        {"antisymmetric": sp.Rational(1001, 1000) * antisymmetric_claim},
+        {value: x1 * y1, **at_origin},
+        "the coupling enters with weight 1",
+        "near-miss",
     ),
     Mutant(
-        says="a zero-sum game has A = 0",
-        change={"antisymmetric": sp.zeros(4, 4)},
-        witness={value: x1 * y1, **at_origin},
-        why="a zero-sum coupling is rotation",
-        kind="structural",
+        "a zero-sum game has A = 0",
+        {"antisymmetric": sp.zeros(4, 4)},
+        {value: x1 * y1, **at_origin},
+        "a zero-sum coupling is rotation",
     ),
     Mutant(
-        says="a zero-sum game has S = 0",
-        change={"symmetric": sp.zeros(4, 4)},
-        witness={value: x1**2, **at_origin},
-        why="each player keeps its own curvature",
-        kind="structural",
+        "a zero-sum game has S = 0",
+        {"symmetric": sp.zeros(4, 4)},
+        {value: x1**2, **at_origin},
+        "each player keeps its own curvature",
     ),
     Mutant(
-        says="players who share their loss rotate as well",
-        change={"loss_d": value},
-        witness={value: x1 * y1, **at_origin},
-        why="coupling alone is no rotation",
-        kind="structural",
+        "players who share their loss rotate as well",
+        {"loss_d": value},
+        {value: x1 * y1, **at_origin},
+        "coupling alone is no rotation",
     ),
     Mutant(
-        says="S = diag(V_GG, V_DD)",
-        change={
-            "symmetric": sp.Matrix(sp.BlockMatrix([[curvature_g, nothing], [nothing, curvature_d]]))
-        },
-        witness={value: y1**2, **at_origin},
-        why="the second player minimises -V",
-        kind="structural",
+        "S = diag(V_GG, V_DD)",
+        {"symmetric": sp.Matrix(sp.BlockMatrix([[curvature_g, nothing], [nothing, curvature_d]]))},
+        {value: y1**2, **at_origin},
+        "the second player minimises -V",
     ),
 ]
 
@@ -223,8 +219,10 @@ def _speed_after(coupling_strength: float, x: float, y: float) -> float:
 theorem = Theorem(
     id="game-jacobian-splits",
     title="The game Jacobian splits into curvature and rotation",
-    statement="J = S + A; in a zero-sum game S = diag(V_GG, -V_DD) and "
-    "A = [[0, V_GD], [-V_DG, 0]]; d/dt |v|^2/2 = -v^T S v along theta' = -v.",
+    statement="J = S + A. In a zero-sum game S is {own_curvature} and A is {rotation}, here for one "
+    "parameter a player, V = {shown}; with more of them each entry is a block. Along theta' = -v the "
+    "rate of |v|^2/2 is -v^T S v, so A changes no speed.",
+    formulas={"shown": shown, "own_curvature": shown_s, "rotation": shown_a},
     parts={
         "loss_d": -value,
         "symmetric": symmetric_claim.as_immutable(),
@@ -239,15 +237,13 @@ theorem = Theorem(
     "entry of this one, since the claim is about pairs (and triples) of parameters.",
     numeric=[
         NumericForm(
-            says="the speed of the bilinear game's exact flow is constant",
-            over="coupling_and_point",
-            left=_speed_after,
-            right=lambda coupling_strength, x, y: coupling_strength * math.hypot(x, y),
-            relation="==",
-            tolerance=lambda coupling_strength, x, y: (
-                1e-14 * coupling_strength * (1e-300 + math.hypot(x, y))
-            ),
-            reason="one rotation: a few units of 2e-16 of the speed itself",
-        ),
+            "the speed of the bilinear game's exact flow is constant",
+            "coupling_and_point",
+            _speed_after,
+            "==",
+            lambda coupling_strength, x, y: coupling_strength * math.hypot(x, y),
+            lambda coupling_strength, x, y: 1e-14 * coupling_strength * (1e-300 + math.hypot(x, y)),
+            "one rotation: a few units of 2e-16 of the speed itself",
+        )
     ],
 )

@@ -58,52 +58,52 @@ def derive(c):
     )
     return [
         Step(
-            says="At D = 1/2 the integrand is -2 ln 2 times the mean density, whatever q",
-            claim=equal(at_saddle, value * mv.middle),
-            over=mv.densities,
-            by=LogRational(),
+            "At D = 1/2 the integrand is -2 ln 2 times the mean density, whatever q",
+            equal(at_saddle, value * mv.middle),
+            mv.densities,
+            LogRational(),
         ),
         Step(
-            says="At q = p no D gives more: 4 d (1 - d) <= 1",
-            claim=at_most(own, c.ceiling * p),
-            over=Domain({p: (0, sp.oo), d: (0, 1)}),
-            by=Tangent(((p, 4 * d * (1 - d)),)),
+            "At q = p no D gives more: 4 d (1 - d) <= 1",
+            at_most(own, c.ceiling * p),
+            Domain({p: (0, sp.oo), d: (0, 1)}),
+            Tangent(((p, 4 * d * (1 - d)),)),
         ),
         Step(
-            says="and every D other than 1/2 on the support of p gives less",
-            claim=less(own, own.subs(d, c.saddle)),
-            over=Domain({p: (0, sp.oo), d: (0, 1)}, nonzero=(d - c.saddle,)),
-            by=Tangent(((p, 4 * d * (1 - d)),)),
+            "and every D other than 1/2 on the support of p gives less",
+            less(own, own.subs(d, c.saddle)),
+            Domain({p: (0, sp.oo), d: (0, 1)}, nonzero=(d - c.saddle,)),
+            Tangent(((p, 4 * d * (1 - d)),)),
         ),
         Step(
-            says="Where q differs from p, the maximum over D exceeds the value (strict Gibbs)",
-            claim=Relation(best_excess, c.excess_is, sp.Integer(0)),
-            over=Domain(mv.densities.open, nonzero=(p - q,)),
-            by=Tangent(((p, mv.middle / p), (q, mv.middle / q))),
+            "Where q differs from p, the maximum over D exceeds the value (strict Gibbs)",
+            Relation(best_excess, c.excess_is, sp.Integer(0)),
+            Domain(mv.densities.open, nonzero=(p - q,)),
+            Tangent(((p, mv.middle / p), (q, mv.middle / q))),
         ),
         Step(
-            says="Where q = p, the maximum over D is the value",
-            claim=equal(best_excess.subs(q, p), 0),
-            over=Domain({p: (0, sp.oo)}),
-            by=LogRational(),
+            "Where q = p, the maximum over D is the value",
+            equal(best_excess.subs(q, p), 0),
+            Domain({p: (0, sp.oo)}),
+            LogRational(),
         ),
         Step(
-            says="Where q = 0 < p the integrand of the maximum is 0, above its share of the value",
-            claim=less(value / 2, 0),
+            "Where q = 0 < p the integrand of the maximum is 0, above its share of the value",
+            less(value / 2, 0),
             by=Tangent(((1, half),)),
         ),
         Step(
-            says="With D = 1/2 on the support of p and at most 1/2 off it, moving mass t off the "
+            "With D = 1/2 on the support of p and at most 1/2 off it, moving mass t off the "
             "support does not lower the payoff (affine in t)",
-            claim=at_least(moved, value),
-            over=Domain({off: (0, c.largest_off)}, closed={t: (0, 1)}),
-            by=Vertices(t, Tangent(()), Tangent(((1, 1 / (2 * (1 - off))),))),
+            at_least(moved, value),
+            Domain({off: (0, c.largest_off)}, closed={t: (0, 1)}),
+            Vertices(t, Tangent(()), Tangent(((1, 1 / (2 * (1 - off))),))),
         ),
         Step(
-            says="and D = 1/2 everywhere is the edge case: constant in t",
-            claim=equal(moved.subs(off, half), value),
-            over=Domain({t: (0, 1)}),
-            by=LogRational(),
+            "and D = 1/2 everywhere is the edge case: constant in t",
+            equal(moved.subs(off, half), value),
+            Domain({t: (0, 1)}),
+            LogRational(),
         ),
     ]
 
@@ -116,37 +116,37 @@ off_support = payoff.subs({p: 1, q: 1 - t, d: half}, simultaneous=True) + payoff
 
 hypotheses = [
     Hypothesis(
-        text="the generator's family holds p",
-        needed_because=Witness(
-            point={mv.first: half, mv.second: quarter},
-            words="a family holding only (1/4, 3/4) against data (1/2, 1/2) stays above -2 ln 2",
+        "the generator's family holds p",
+        Witness(
+            {mv.first: half, mv.second: quarter},
+            "a family holding only (1/4, 3/4) against data (1/2, 1/2) stays above -2 ln 2",
             breaks=[
                 Step(
-                    says="the least maximum over the family is -2 ln 2",
-                    claim=equal(best_two, value),
-                    over=mv.two_atoms,
-                    by=LogRational(),
+                    "the least maximum over the family is -2 ln 2",
+                    equal(best_two, value),
+                    mv.two_atoms,
+                    LogRational(),
                 )
             ],
         ),
     ),
     Hypothesis(
-        text="D is at most 1/2 off the support of p",
-        needed_because=Witness(
-            point={off: three_quarters, t: 1},
-            words="with D = 3/4 off the support, the generator gains by moving all mass there",
+        "D is at most 1/2 off the support of p",
+        Witness(
+            {off: three_quarters, t: 1},
+            "with D = 3/4 off the support, the generator gains by moving all mass there",
             breaks=[
                 Step(
-                    says="the payoff stays at least -2 ln 2",
-                    claim=at_least(off_support, value),
-                    over=Domain({off: (0, 1)}, closed={t: (0, 1)}),
-                    by=Tangent(()),
+                    "the payoff stays at least -2 ln 2",
+                    at_least(off_support, value),
+                    Domain({off: (0, 1)}, closed={t: (0, 1)}),
+                    Tangent(()),
                 )
             ],
         ),
     ),
     Hypothesis(
-        text="D is free at every point",
+        "D is free at every point",
         convenient="the value needs only that D = 1/2 can be represented; uniqueness of q = p needs "
         "that D* can",
     ),
@@ -154,53 +154,46 @@ hypotheses = [
 
 mutants = [
     Mutant(
-        says="V(p, D) <= -1387/1000 for every D",
-        change={"ceiling": -sp.Rational(1387, 1000)},
-        witness={p: 1, d: half},
-        why="the value is -2 ln 2 = -1.38629...",
-        kind="near-miss",
+        "V(p, D) <= -1387/1000 for every D",
+        {"ceiling": -sp.Rational(1387, 1000)},
+        {p: 1, d: half},
+        "the value is -2 ln 2 = -1.38629...",
+        "near-miss",
     ),
     Mutant(
-        says="(p, 1/3) is a saddle",
-        change={"saddle": sp.Rational(1, 3)},
-        witness={p: 1, q: 1, d: half},
-        why="only D = 1/2 on the support of p",
-        kind="structural",
+        "(p, 1/3) is a saddle",
+        {"saddle": sp.Rational(1, 3)},
+        {p: 1, q: 1, d: half},
+        "only D = 1/2 on the support of p",
     ),
     Mutant(
-        says="D may be anything off the support of p",
-        change={"largest_off": sp.Integer(1)},
-        witness={off: three_quarters, t: 1},
-        why="D above 1/2 off the support draws the generator there",
-        kind="structural",
+        "D may be anything off the support of p",
+        {"largest_off": sp.Integer(1)},
+        {off: three_quarters, t: 1},
+        "D above 1/2 off the support draws the generator there",
     ),
     Mutant(
-        says="max_D V = -2 ln 2 for every q",
-        change={"excess_is": "<="},
-        witness={p: three_quarters, q: quarter},
-        why="the maximum depends on q; it is least only at q = p",
-        kind="structural",
+        "max_D V = -2 ln 2 for every q",
+        {"excess_is": "<="},
+        {p: three_quarters, q: quarter},
+        "the maximum depends on q; it is least only at q = p",
     ),
     Mutant(
-        says="D may be up to 501/1000 off the support of p",
-        change={"largest_off": sp.Rational(501, 1000)},
-        witness={off: sp.Rational(5005, 10000), t: 1},
-        why="1/2 is the exact limit",
-        kind="near-miss",
+        "D may be up to 501/1000 off the support of p",
+        {"largest_off": sp.Rational(501, 1000)},
+        {off: sp.Rational(5005, 10000), t: 1},
+        "1/2 is the exact limit",
+        "near-miss",
     ),
 ]
 
 theorem = Theorem(
     id="global-minimum-at-data",
     title="The data law is the global minimum, by an explicit saddle",
-    statement="V(q, 1/2) = -2 ln 2 for every q and V(p, D) <= -2 ln 2 for every D; "
-    "max_D V(q, D) = -2 ln 2 exactly where q = p.",
-    parts={
-        "saddle": half,
-        "ceiling": value,
-        "excess_is": ">",
-        "largest_off": half,
-    },
+    statement="V(q, {saddle}) is {ceiling} for every q and V(p, D) at most {ceiling} for every D: "
+    "a saddle, in which D may be anything up to {largest_off} off the support of p. The maximum of "
+    "V(q, D) over D is {ceiling} at q = p and larger at any other q.",
+    parts={"saddle": half, "ceiling": value, "excess_is": ">", "largest_off": half},
     derive=derive,
     hypotheses=hypotheses,
     mutants=mutants,
@@ -256,26 +249,26 @@ theorem = Theorem(
     ],
     numeric=[
         NumericForm(
-            says="no discriminator exceeds -2 ln 2 against q = p",
-            over="laws_outputs_prior",
-            left=lambda ps, qs, ds, share: sum(  # noqa: ARG005
+            "no discriminator exceeds -2 ln 2 against q = p",
+            "laws_outputs_prior",
+            lambda ps, qs, ds, share: sum(  # noqa: ARG005
                 a * (math.log(at) + math.log1p(-at)) for a, at in zip(ps, ds, strict=True)
             ),
-            right=lambda ps, qs, ds, share: -2 * math.log(2) * sum(ps),  # noqa: ARG005
-            relation="<=",
-            tolerance=1e-13,
-            reason="at most 6 terms of size 28 weighted by masses that sum to 1, 2e-16 each",
+            "<=",
+            lambda ps, qs, ds, share: -2 * math.log(2) * sum(ps),  # noqa: ARG005
+            1e-13,
+            "at most 6 terms of size 28 weighted by masses that sum to 1, 2e-16 each",
         ),
         NumericForm(
-            says="at D = 1/2 every q has the value -2 ln 2",
-            over="law_pair",
-            left=lambda ps, qs: sum(
+            "at D = 1/2 every q has the value -2 ln 2",
+            "law_pair",
+            lambda ps, qs: sum(
                 a * math.log(0.5) + b * math.log1p(-0.5) for a, b in zip(ps, qs, strict=True)
             ),
-            right=lambda ps, qs: -2 * math.log(2),  # noqa: ARG005
-            relation="==",
-            tolerance=2e-14,
-            reason=mv.ROUNDING,
+            "==",
+            lambda ps, qs: -2 * math.log(2),  # noqa: ARG005
+            2e-14,
+            mv.ROUNDING,
         ),
     ],
 )

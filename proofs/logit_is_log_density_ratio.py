@@ -55,28 +55,25 @@ def derive(c):
     slope = sp.diff(squares, d)
     return [
         Step(
-            says="The link of D* is the log density ratio plus the log odds of the prior",
-            claim=equal(c.link.subs(d, od.optimum), c.log_ratio),
-            over=od.densities,
-            by=LogRational(),
+            "The link of D* is the log density ratio plus the log odds of the prior",
+            equal(c.link.subs(d, od.optimum), c.log_ratio),
+            od.densities,
+            LogRational(),
         ),
         Step(
-            says="The slope of the least-squares loss vanishes at its optimum",
-            claim=equal(slope.subs(d, c.squares_optimum), 0),
-            over=codes,
-            by=RationalSign(),
+            "The slope of the least-squares loss vanishes at its optimum",
+            equal(slope.subs(d, c.squares_optimum), 0),
+            codes,
         ),
         Step(
-            says="The least-squares loss is strictly convex, so that is the one minimum",
-            claim=greater(sp.diff(slope, d), 0),
-            over=codes,
-            by=RationalSign(),
+            "The least-squares loss is strictly convex, so that is the one minimum",
+            greater(sp.diff(slope, d), 0),
+            codes,
         ),
         Step(
-            says="Inverted, the least-squares optimum gives the density ratio",
-            claim=equal(c.ratio_from_score.subs(d, c.squares_optimum), p / q),
-            over=codes,
-            by=RationalSign(),
+            "Inverted, the least-squares optimum gives the density ratio",
+            equal(c.ratio_from_score.subs(d, c.squares_optimum), p / q),
+            codes,
         ),
     ]
 
@@ -90,10 +87,10 @@ def hinge_best_at_one(ratio):
     """Score 1 is optimal for the hinge loss at p/q = ratio."""
     there = hinge.subs({p: ratio, q: 1})
     return Step(
-        says=f"at p/q = {ratio} the hinge score 1 is optimal",
-        claim=at_most(there, there.subs(s, 1)),
-        over=scores,
-        by=Cases(s, (-1, 1), RationalSign()),
+        f"at p/q = {ratio} the hinge score 1 is optimal",
+        at_most(there, there.subs(s, 1)),
+        scores,
+        Cases(s, (-1, 1), RationalSign()),
     )
 
 
@@ -104,72 +101,61 @@ smooth_payoff = half * (
 
 hypotheses = [
     Hypothesis(
-        text="p, q > 0 at the point",
-        needed_because=Witness(
-            point={p: 0, q: 1, prior: half},
-            words="at p = 0 the optimum is 0 and has no finite logit",
+        "p, q > 0 at the point",
+        Witness(
+            {p: 0, q: 1, prior: half},
+            "at p = 0 the optimum is 0 and has no finite logit",
+            breaks=[Step("0 < D*, so that its logit exists", less(0, od.optimum), od.densities)],
+        ),
+    ),
+    Hypothesis(
+        "the prior is known",
+        Witness(
+            {p: 1, q: 1, prior: sp.Rational(1, 4)},
+            "at p = q and pi = 1/4 the logit is -ln 3, not ln(p/q) = 0",
             breaks=[
                 Step(
-                    says="0 < D*, so that its logit exists",
-                    claim=less(0, od.optimum),
-                    over=od.densities,
-                    by=RationalSign(),
+                    "logit D* = ln(p/q) whatever the prior",
+                    equal(link.subs(d, od.optimum), sp.log(p / q)),
+                    od.densities,
+                    LogRational(),
                 )
             ],
         ),
     ),
     Hypothesis(
-        text="the prior is known",
-        needed_because=Witness(
-            point={p: 1, q: 1, prior: sp.Rational(1, 4)},
-            words="at p = q and pi = 1/4 the logit is -ln 3, not ln(p/q) = 0",
-            breaks=[
-                Step(
-                    says="logit D* = ln(p/q) whatever the prior",
-                    claim=equal(link.subs(d, od.optimum), sp.log(p / q)),
-                    over=od.densities,
-                    by=LogRational(),
-                )
-            ],
-        ),
-    ),
-    Hypothesis(
-        text="the loss of D is a proper score, so that its optimum is a posterior",
-        needed_because=Witness(
-            point={s: 1},
-            words="the hinge loss has the same optimal score 1 at p/q = 2 and at p/q = 3, and 1 "
+        "the loss of D is a proper score, so that its optimum is a posterior",
+        Witness(
+            {s: 1},
+            "the hinge loss has the same optimal score 1 at p/q = 2 and at p/q = 3, and 1 "
             "is neither ln 2 nor ln 3",
-            shows=[hinge_best_at_one(2), hinge_best_at_one(3)],
             breaks=[
                 Step(
-                    says=f"the hinge score is ln {ratio}",
-                    claim=equal(s, sp.log(ratio)),
-                    over=scores,
-                    by=LogRational(),
+                    f"the hinge score is ln {ratio}", equal(s, sp.log(ratio)), scores, LogRational()
                 )
                 for ratio in (2, 3)
             ],
+            shows=[hinge_best_at_one(2), hinge_best_at_one(3)],
         ),
     ),
     Hypothesis(
-        text="the labels are not smoothed",
-        needed_because=Witness(
-            point={p: 1, q: 1},
-            words="with real labels 9/10 the optimum at p = q is 9/20 and its logit ln(9/11)",
-            shows=[
-                Step(
-                    says="the smoothed payoff is stationary at the smoothed optimum",
-                    claim=equal(sp.diff(smooth_payoff, d).subs(d, smoothed), 0),
-                    over=Domain({p: od.positive, q: od.positive}),
-                    by=RationalSign(),
-                )
-            ],
+        "the labels are not smoothed",
+        Witness(
+            {p: 1, q: 1},
+            "with real labels 9/10 the optimum at p = q is 9/20 and its logit ln(9/11)",
             breaks=[
                 Step(
-                    says="logit of the smoothed optimum = ln(p/q)",
-                    claim=equal(link.subs(d, smoothed), sp.log(p / q)),
-                    over=Domain({p: od.positive, q: od.positive}),
-                    by=LogRational(),
+                    "logit of the smoothed optimum = ln(p/q)",
+                    equal(link.subs(d, smoothed), sp.log(p / q)),
+                    Domain({p: od.positive, q: od.positive}),
+                    LogRational(),
+                )
+            ],
+            shows=[
+                Step(
+                    "the smoothed payoff is stationary at the smoothed optimum",
+                    equal(sp.diff(smooth_payoff, d).subs(d, smoothed), 0),
+                    Domain({p: od.positive, q: od.positive}),
                 )
             ],
         ),
@@ -178,39 +164,35 @@ hypotheses = [
 
 mutants = [
     Mutant(
-        says="logit D* = 1.001 ln(p/q) + ln(pi/(1 - pi))",
-        change={"log_ratio": sp.Rational(1001, 1000) * sp.log(p / q) + sp.log(prior / (1 - prior))},
-        witness={p: 2, q: 1, prior: half},
-        why="the slope is exactly 1",
-        kind="near-miss",
+        "logit D* = 1.001 ln(p/q) + ln(pi/(1 - pi))",
+        {"log_ratio": sp.Rational(1001, 1000) * sp.log(p / q) + sp.log(prior / (1 - prior))},
+        {p: 2, q: 1, prior: half},
+        "the slope is exactly 1",
+        "near-miss",
     ),
     Mutant(
-        says="logit D* = -ln(p/q)",
-        change={"log_ratio": -sp.log(p / q) + sp.log(prior / (1 - prior))},
-        witness={p: 2, q: 1, prior: half},
-        why="the orientation: real is up",
-        kind="structural",
+        "logit D* = -ln(p/q)",
+        {"log_ratio": -sp.log(p / q) + sp.log(prior / (1 - prior))},
+        {p: 2, q: 1, prior: half},
+        "the orientation: real is up",
     ),
     Mutant(
-        says="ln D* = ln(p/q)",
-        change={"link": sp.log(d)},
-        witness={p: 1, q: 1, prior: half},
-        why="the logit, not the log of the probability",
-        kind="structural",
+        "ln D* = ln(p/q)",
+        {"link": sp.log(d)},
+        {p: 1, q: 1, prior: half},
+        "the logit, not the log of the probability",
     ),
     Mutant(
-        says="the prior enters as ln(pi)",
-        change={"log_ratio": sp.log(p / q) + sp.log(prior)},
-        witness={p: 1, q: 1, prior: sp.Rational(1, 4)},
-        why="log odds, not the log of the prior",
-        kind="structural",
+        "the prior enters as ln(pi)",
+        {"log_ratio": sp.log(p / q) + sp.log(prior)},
+        {p: 1, q: 1, prior: sp.Rational(1, 4)},
+        "log odds, not the log of the prior",
     ),
     Mutant(
-        says="for least squares p/q = (d* - a)/(d* - b)",
-        change={"ratio_from_score": (d - a) / (d - b)},
-        witness={p: 1, q: 1, a: 0, b: 1},
-        why="the sign of the denominator",
-        kind="structural",
+        "for least squares p/q = (d* - a)/(d* - b)",
+        {"ratio_from_score": (d - a) / (d - b)},
+        {p: 1, q: 1, a: 0, b: 1},
+        "the sign of the denominator",
     ),
 ]
 
@@ -226,27 +208,28 @@ def _logit(real, fake, x: float, share: float) -> float:
 
 numeric = [
     NumericForm(
-        says="logit of D* against the difference of the log densities of two mixtures",
-        over="mixture_pair_point_prior",
-        left=_logit,
-        right=lambda real, fake, x, share: (
+        "logit of D* against the difference of the log densities of two mixtures",
+        "mixture_pair_point_prior",
+        _logit,
+        "==",
+        lambda real, fake, x, share: (
             real.log_density(x) - fake.log_density(x) + math.log(share) - math.log1p(-share)
         ),
-        relation="==",
-        tolerance=lambda real, fake, x, share: (  # noqa: ARG005
+        lambda real, fake, x, share: (  # noqa: ARG005
             1e-13 * (4 + abs(real.log_density(x)) + abs(fake.log_density(x)))
         ),
-        reason="the densities are exponentials of the log densities: relative 2e-16 of those, a "
+        "the densities are exponentials of the log densities: relative 2e-16 of those, a "
         "few hundred times over",
-    ),
+    )
 ]
 
 
 theorem = Theorem(
     id="logit-is-log-density-ratio",
     title="The logit of D* is the log density ratio",
-    statement="logit D* = ln(p/q) + ln(pi/(1 - pi)); for least squares with codes a (fake) and "
-    "b (real), p/q = (d* - a)/(b - d*).",
+    statement="At the optimal discriminator the logit {link} is {log_ratio}, pi the share of real "
+    "samples. For least squares with codes a (fake) and b (real) the optimum d is "
+    "{squares_optimum}, and p/q is {ratio_from_score}.",
     parts={
         "link": link,
         "log_ratio": log_ratio,

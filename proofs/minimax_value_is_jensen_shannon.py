@@ -69,45 +69,44 @@ def derive(c):
     lower = -(p + q) * sp.log(2)
     return [
         Step(
-            says="Integrands agree: the payoff at D* is the divergence plus the constant times "
+            "Integrands agree: the payoff at D* is the divergence plus the constant times "
             "the mean of the densities",
-            claim=equal(best, c.factor * c.divergence + c.constant * middle),
-            over=densities,
-            by=LogRational(),
+            equal(best, c.factor * c.divergence + c.constant * middle),
+            densities,
+            LogRational(),
         ),
         Step(
-            says="Integrated over any two laws on two atoms",
-            claim=equal(over_atoms(best), c.factor * over_atoms(c.divergence) + c.constant),
-            over=two_atoms,
-            by=LogRational(),
+            "Integrated over any two laws on two atoms",
+            equal(over_atoms(best), c.factor * over_atoms(c.divergence) + c.constant),
+            two_atoms,
+            LogRational(),
         ),
         Step(
-            says="With a prior, the integrand is that of JSD_pi minus the entropy of the prior",
-            claim=equal(with_prior, c.jsd_prior - c.entropy),
-            over=od.densities,
-            by=LogRational(),
+            "With a prior, the integrand is that of JSD_pi minus the entropy of the prior",
+            equal(with_prior, c.jsd_prior - c.entropy),
+            od.densities,
+            LogRational(),
         ),
         Step(
-            says="The value at D* is at most 0",
-            claim=at_most(best, 0),
-            over=densities,
-            by=Tangent(((p, optimum), (q, 1 - optimum))),
+            "The value at D* is at most 0",
+            at_most(best, 0),
+            densities,
+            Tangent(((p, optimum), (q, 1 - optimum))),
         ),
         Step(
-            says="The value at D* is at least -2 ln 2 (integrand by integrand, Gibbs)",
-            claim=at_least(c.bounded_below, lower),
-            over=densities_and_d,
-            by=Tangent(((p, middle / p), (q, middle / q))),
+            "The value at D* is at least -2 ln 2 (integrand by integrand, Gibbs)",
+            at_least(c.bounded_below, lower),
+            densities_and_d,
+            Tangent(((p, middle / p), (q, middle / q))),
         ),
         Step(
-            says="The value has no lower bound in D: at p = q every halving of d below 1/4 lowers "
+            "The value has no lower bound in D: at p = q every halving of d below 1/4 lowers "
             "it by at least 1/3 of the mass",
-            claim=at_most(
-                payoff.subs({q: p, d: d / 2}, simultaneous=True),
-                payoff.subs(q, p) - c.drop * p,
+            at_most(
+                payoff.subs({q: p, d: d / 2}, simultaneous=True), payoff.subs(q, p) - c.drop * p
             ),
-            over=Domain({p: od.positive, d: (0, sp.Rational(1, 4))}),
-            by=Tangent(((p, half), (p, (1 - d / 2) / (1 - d)))),
+            Domain({p: od.positive, d: (0, sp.Rational(1, 4))}),
+            Tangent(((p, half), (p, (1 - d / 2) / (1 - d)))),
         ),
     ]
 
@@ -117,60 +116,60 @@ three_quarters, quarter = sp.Rational(3, 4), sp.Rational(1, 4)
 
 hypotheses = [
     Hypothesis(
-        text="D is at its optimum",
-        needed_because=Witness(
-            point={first: three_quarters, second: quarter},
-            words="the constant D = 1/2 gives -2 ln 2 for every q, whatever the divergence",
+        "D is at its optimum",
+        Witness(
+            {first: three_quarters, second: quarter},
+            "the constant D = 1/2 gives -2 ln 2 for every q, whatever the divergence",
+            breaks=[
+                Step(
+                    "the payoff at D = 1/2 is 2 JSD - 2 ln 2",
+                    equal(over_atoms(payoff.subs(d, half)), 2 * jsd_two - 2 * sp.log(2)),
+                    two_atoms,
+                    LogRational(),
+                )
+            ],
             shows=[
                 Step(
-                    says="D = 1/2 gives -2 ln 2 for all laws on two atoms",
-                    claim=equal(over_atoms(payoff.subs(d, half)), -2 * sp.log(2)),
-                    over=two_atoms,
-                    by=LogRational(),
-                )
-            ],
-            breaks=[
-                Step(
-                    says="the payoff at D = 1/2 is 2 JSD - 2 ln 2",
-                    claim=equal(over_atoms(payoff.subs(d, half)), 2 * jsd_two - 2 * sp.log(2)),
-                    over=two_atoms,
-                    by=LogRational(),
+                    "D = 1/2 gives -2 ln 2 for all laws on two atoms",
+                    equal(over_atoms(payoff.subs(d, half)), -2 * sp.log(2)),
+                    two_atoms,
+                    LogRational(),
                 )
             ],
         ),
     ),
     Hypothesis(
-        text="p and q have mass 1",
-        needed_because=Witness(
-            point={p: 1, q: 2},
-            words="with masses 1 and 2 at one point the constant is -3 ln 2",
+        "p and q have mass 1",
+        Witness(
+            {p: 1, q: 2},
+            "with masses 1 and 2 at one point the constant is -3 ln 2",
             breaks=[
                 Step(
-                    says="the constant is -2 ln 2",
-                    claim=equal(payoff.subs(d, optimum), 2 * jsd - 2 * sp.log(2)),
-                    over=densities,
-                    by=LogRational(),
+                    "the constant is -2 ln 2",
+                    equal(payoff.subs(d, optimum), 2 * jsd - 2 * sp.log(2)),
+                    densities,
+                    LogRational(),
                 )
             ],
         ),
     ),
     Hypothesis(
-        text="logarithms are natural",
-        needed_because=Witness(
-            point={first: three_quarters, second: quarter},
-            words="in bits the constant is -2, not -2 ln 2",
+        "logarithms are natural",
+        Witness(
+            {first: three_quarters, second: quarter},
+            "in bits the constant is -2, not -2 ln 2",
             breaks=[
                 Step(
-                    says="with value and divergence in bits the constant is -2 ln 2",
-                    claim=equal(best_two, 2 * jsd_two - 2 * sp.log(2) * sp.log(2)),
-                    over=two_atoms,
-                    by=LogRational(),
+                    "with value and divergence in bits the constant is -2 ln 2",
+                    equal(best_two, 2 * jsd_two - 2 * sp.log(2) * sp.log(2)),
+                    two_atoms,
+                    LogRational(),
                 )
             ],
         ),
     ),
     Hypothesis(
-        text="both laws have densities",
+        "both laws have densities",
         convenient="any two laws have densities with respect to their sum, which is all that is "
         "used",
     ),
@@ -179,46 +178,37 @@ hypotheses = [
 even = {first: half, second: quarter}
 mutants = [
     Mutant(
-        says="V(D*) = 2 JSD - 1386/1000",
-        change={"constant": -sp.Rational(1386, 1000)},
-        witness=even,
-        why="the constant is 2 ln 2 = 1.38629...",
-        kind="near-miss",
+        "V(D*) = 2 JSD - 1386/1000",
+        {"constant": -sp.Rational(1386, 1000)},
+        even,
+        "the constant is 2 ln 2 = 1.38629...",
+        "near-miss",
+    ),
+    Mutant("V(D*) = 3 JSD - 2 ln 2", {"factor": sp.Integer(3)}, even, "the factor is 2"),
+    Mutant(
+        "V(D*) = 2 KL(p, m) - 2 ln 2",
+        {"divergence": kl_to_middle},
+        even,
+        "both halves of the divergence enter",
     ),
     Mutant(
-        says="V(D*) = 3 JSD - 2 ln 2",
-        change={"factor": sp.Integer(3)},
-        witness=even,
-        why="the factor is 2",
-        kind="structural",
+        "V(D) >= -2 ln 2 for every D",
+        {"bounded_below": payoff},
+        {p: 1, q: 1, d: sp.Rational(1, 10)},
+        "only the maximum over D is bounded below",
     ),
     Mutant(
-        says="V(D*) = 2 KL(p, m) - 2 ln 2",
-        change={"divergence": kl_to_middle},
-        witness=even,
-        why="both halves of the divergence enter",
-        kind="structural",
+        "with a prior the constant is +H(pi)",
+        {"entropy": -entropy},
+        {p: 1, q: 1, prior: half},
+        "the sign of the entropy",
     ),
     Mutant(
-        says="V(D) >= -2 ln 2 for every D",
-        change={"bounded_below": payoff},
-        witness={p: 1, q: 1, d: sp.Rational(1, 10)},
-        why="only the maximum over D is bounded below",
-        kind="structural",
-    ),
-    Mutant(
-        says="with a prior the constant is +H(pi)",
-        change={"entropy": -entropy},
-        witness={p: 1, q: 1, prior: half},
-        why="the sign of the entropy",
-        kind="structural",
-    ),
-    Mutant(
-        says="halving d lowers the value by at least ln 2 = 0.693... of the mass",
-        change={"drop": sp.Rational(693, 1000)},
-        witness={p: 1, d: sp.Rational(1, 8)},
-        why="the other logarithm gives a little back",
-        kind="near-miss",
+        "halving d lowers the value by at least ln 2 = 0.693... of the mass",
+        {"drop": sp.Rational(693, 1000)},
+        {p: 1, d: sp.Rational(1, 8)},
+        "the other logarithm gives a little back",
+        "near-miss",
     ),
 ]
 
@@ -245,39 +235,40 @@ ROUNDING = (
 )
 numeric = [
     NumericForm(
-        says="V(D*) = 2 JSD - 2 ln 2 on laws with zeros",
-        over="law_pair",
-        left=_value_at_optimum,
-        right=lambda ps, qs: _twice_jsd(ps, qs) - 2 * math.log(2),
-        relation="==",
-        tolerance=2e-14,
-        reason=ROUNDING,
+        "V(D*) = 2 JSD - 2 ln 2 on laws with zeros",
+        "law_pair",
+        _value_at_optimum,
+        "==",
+        lambda ps, qs: _twice_jsd(ps, qs) - 2 * math.log(2),
+        2e-14,
+        ROUNDING,
     ),
     NumericForm(
-        says="V(D*) <= 0",
-        over="law_pair",
-        left=_value_at_optimum,
-        right=lambda ps, qs: 0.0,  # noqa: ARG005
-        relation="<=",
-        tolerance=2e-14,
-        reason=ROUNDING,
+        "V(D*) <= 0",
+        "law_pair",
+        _value_at_optimum,
+        "<=",
+        lambda ps, qs: 0.0,  # noqa: ARG005
+        2e-14,
+        ROUNDING,
     ),
     NumericForm(
-        says="V(D*) >= -2 ln 2",
-        over="law_pair",
-        left=_value_at_optimum,
-        right=lambda ps, qs: -2 * math.log(2),  # noqa: ARG005
-        relation=">=",
-        tolerance=2e-14,
-        reason=ROUNDING,
+        "V(D*) >= -2 ln 2",
+        "law_pair",
+        _value_at_optimum,
+        ">=",
+        lambda ps, qs: -2 * math.log(2),  # noqa: ARG005
+        2e-14,
+        ROUNDING,
     ),
 ]
 
 theorem = Theorem(
     id="minimax-value-is-jensen-shannon",
     title="The value at the optimal discriminator is 2 JSD - 2 ln 2",
-    statement="V(D*) = 2 JSD(p, q) - 2 ln 2, between -2 ln 2 and 0; with prior pi it is "
-    "JSD_pi(p, q) - H(pi). The infimum over D is minus infinity.",
+    statement="V(D*) is {factor} JSD(p, q) with {constant} added, between {constant} and 0; JSD is "
+    "the integral of {divergence}. With a share pi of real samples it is JSD_pi(p, q) less H(pi), "
+    "the integrals of {jsd_prior} and of {entropy}. The infimum over D is minus infinity.",
     parts={
         "divergence": jsd,
         "factor": sp.Integer(2),
@@ -311,7 +302,7 @@ theorem = Theorem(
                     )
                 ],
             ),
-        ),
+        )
     ],
     numeric=numeric,
 )

@@ -24,7 +24,6 @@ from gancheck.theory import (
     Hypothesis,
     Mutant,
     NumericForm,
-    RationalSign,
     Step,
     Tangent,
     Theorem,
@@ -56,83 +55,59 @@ def derive(c):
     of_ratio = c.optimum.subs(p, u * q)
     at_infinity = sp.cancel(c.optimum.subs(p, q / v))
     return [
+        Step("The candidate lies strictly above 0", greater(c.optimum, 0), densities),
+        Step("and strictly below 1", less(c.optimum, 1), densities),
         Step(
-            says="The candidate lies strictly above 0",
-            claim=greater(c.optimum, 0),
-            over=densities,
-            by=RationalSign(),
+            "The slope of the payoff vanishes there", equal(slope.subs(d, c.optimum), 0), densities
+        ),
+        Step("The payoff is strictly concave in d", less(sp.diff(slope, d), 0), densities_and_d),
+        Step(
+            "Without calculus: every other d is strictly worse, by two tangents of ln",
+            less(c.payoff, best),
+            away,
+            Tangent(tangents),
         ),
         Step(
-            says="and strictly below 1",
-            claim=less(c.optimum, 1),
-            over=densities,
-            by=RationalSign(),
+            "Where p = 0 < q, the payoff is below its limit 0 at d -> 0",
+            less(c.payoff.subs(p, 0), 0),
+            densities_and_d.replaced(p, None),
+            Tangent((((1 - prior) * q, 1 - d),)),
         ),
         Step(
-            says="The slope of the payoff vanishes there",
-            claim=equal(slope.subs(d, c.optimum), 0),
-            over=densities,
-            by=RationalSign(),
+            "Where p = 0 < q, the formula gives that limit point 0",
+            equal(c.optimum.subs(p, 0), 0),
+            densities.replaced(p, None),
         ),
         Step(
-            says="The payoff is strictly concave in d",
-            claim=less(sp.diff(slope, d), 0),
-            over=densities_and_d,
-            by=RationalSign(),
+            "Where q = 0 < p, the payoff is below its limit 0 at d -> 1",
+            less(c.payoff.subs(q, 0), 0),
+            densities_and_d.replaced(q, None),
+            Tangent(((prior * p, d),)),
         ),
         Step(
-            says="Without calculus: every other d is strictly worse, by two tangents of ln",
-            claim=less(c.payoff, best),
-            over=away,
-            by=Tangent(tangents),
+            "Where q = 0 < p, the formula gives that limit point 1",
+            equal(c.optimum.subs(q, 0), 1),
+            densities.replaced(q, None),
         ),
         Step(
-            says="Where p = 0 < q, the payoff is below its limit 0 at d -> 0",
-            claim=less(c.payoff.subs(p, 0), 0),
-            over=densities_and_d.replaced(p, None),
-            by=Tangent((((1 - prior) * q, 1 - d),)),
+            "Where p = q = 0, the payoff is 0 for every d",
+            equal(c.payoff.subs({p: 0, q: 0}), 0),
+            Domain({prior: unit, d: unit}),
         ),
         Step(
-            says="Where p = 0 < q, the formula gives that limit point 0",
-            claim=equal(c.optimum.subs(p, 0), 0),
-            over=densities.replaced(p, None),
-            by=RationalSign(),
+            "At p = q the optimum is the prior",
+            equal(of_ratio.subs(u, 1), prior),
+            Domain({q: positive, prior: unit}),
         ),
         Step(
-            says="Where q = 0 < p, the payoff is below its limit 0 at d -> 1",
-            claim=less(c.payoff.subs(q, 0), 0),
-            over=densities_and_d.replaced(q, None),
-            by=Tangent(((prior * p, d),)),
+            "As p/q -> 0 it tends to 0",
+            equal(sp.cancel(of_ratio).subs(u, 0), 0),
+            Domain({q: positive, prior: unit}),
         ),
         Step(
-            says="Where q = 0 < p, the formula gives that limit point 1",
-            claim=equal(c.optimum.subs(q, 0), 1),
-            over=densities.replaced(q, None),
-            by=RationalSign(),
-        ),
-        Step(
-            says="Where p = q = 0, the payoff is 0 for every d",
-            claim=equal(c.payoff.subs({p: 0, q: 0}), 0),
-            over=Domain({prior: unit, d: unit}),
-            by=RationalSign(),
-        ),
-        Step(
-            says="At p = q the optimum is the prior",
-            claim=equal(of_ratio.subs(u, 1), prior),
-            over=Domain({q: positive, prior: unit}),
-            by=RationalSign(),
-        ),
-        Step(
-            says="As p/q -> 0 it tends to 0",
-            claim=equal(sp.cancel(of_ratio).subs(u, 0), 0),
-            over=Domain({q: positive, prior: unit}),
-            by=RationalSign(),
-        ),
-        Step(
-            says="As p/q -> infinity it tends to 1 (q/p = v -> 0)",
-            claim=equal(at_infinity.subs(v, 0), 1),
-            over=Domain({q: positive, prior: unit}),
-            by=RationalSign(),
+            "As p/q -> infinity it tends to 1 (q/p = v -> 0)",
+            equal(at_infinity.subs(v, 0), 1),
+            Domain({q: positive, prior: unit}),
         ),
     ]
 
@@ -156,69 +131,66 @@ free_d = best_value(three_quarters, quarter)
 
 hypotheses = [
     Hypothesis(
-        text="D is free at every point",
-        needed_because=Witness(
-            point={d: half},
-            words="with one constant d for the laws (3/4, 1/4) and (1/4, 3/4) the best is d = 1/2, "
+        "D is free at every point",
+        Witness(
+            {d: half},
+            "with one constant d for the laws (3/4, 1/4) and (1/4, 3/4) the best is d = 1/2, "
             "which stays below the value of D*",
+            breaks=[
+                Step(
+                    "the best constant reaches the value of D*",
+                    equal(constant_d, free_d),
+                    Domain({d: unit}),
+                )
+            ],
             shows=[
                 Step(
-                    says="every other constant is worse than 1/2",
-                    claim=less(constant_d.subs(d, v), constant_d.subs(d, half)),
-                    over=Domain({v: unit}, nonzero=(v - half,)),
-                    by=Tangent(((half, 2 * v), (half, 2 * (1 - v)))),
-                )
-            ],
-            breaks=[
-                Step(
-                    says="the best constant reaches the value of D*",
-                    claim=equal(constant_d, free_d),
-                    over=Domain({d: unit}),
-                    by=RationalSign(),
+                    "every other constant is worse than 1/2",
+                    less(constant_d.subs(d, v), constant_d.subs(d, half)),
+                    Domain({v: unit}, nonzero=(v - half,)),
+                    Tangent(((half, 2 * v), (half, 2 * (1 - v)))),
                 )
             ],
         ),
     ),
     Hypothesis(
-        text="p + q > 0 at the point",
-        needed_because=Witness(
-            point={p: 0, q: 0, prior: half, d: quarter},
-            words="where p = q = 0 the payoff is 0 at every d, so no maximiser is the only one",
+        "p + q > 0 at the point",
+        Witness(
+            {p: 0, q: 0, prior: half, d: quarter},
+            "where p = q = 0 the payoff is 0 at every d, so no maximiser is the only one",
             breaks=[
                 Step(
-                    says="d = 1/4 is strictly worse than d = 1/2",
-                    claim=less(payoff, payoff.subs(d, half)),
-                    over=densities_and_d,
-                    by=RationalSign(),
+                    "d = 1/4 is strictly worse than d = 1/2",
+                    less(payoff, payoff.subs(d, half)),
+                    densities_and_d,
                 )
             ],
         ),
     ),
     Hypothesis(
-        text="the payoff is maximised, so that it is concave in d",
-        needed_because=Witness(
-            point={p: 1, q: 1, prior: half, d: quarter},
-            words="for the negated payoff the same stationary point is the minimum",
+        "the payoff is maximised, so that it is concave in d",
+        Witness(
+            {p: 1, q: 1, prior: half, d: quarter},
+            "for the negated payoff the same stationary point is the minimum",
+            breaks=[
+                Step(
+                    "the negated payoff is at most its value at D*",
+                    at_most(-payoff, -payoff.subs(d, optimum)),
+                    densities_and_d,
+                    Tangent(()),
+                )
+            ],
             shows=[
                 Step(
-                    says="its slope vanishes there too",
-                    claim=equal(sp.diff(-payoff, d).subs(d, optimum), 0),
-                    over=densities,
-                    by=RationalSign(),
-                )
-            ],
-            breaks=[
-                Step(
-                    says="the negated payoff is at most its value at D*",
-                    claim=at_most(-payoff, -payoff.subs(d, optimum)),
-                    over=densities_and_d,
-                    by=Tangent(()),
+                    "its slope vanishes there too",
+                    equal(sp.diff(-payoff, d).subs(d, optimum), 0),
+                    densities,
                 )
             ],
         ),
     ),
     Hypothesis(
-        text="0 < pi < 1",
+        "0 < pi < 1",
         convenient="pi = 0 or 1 leaves one class: the formula then gives 0 or 1, the limit "
         "points of the two edge cases above",
     ),
@@ -226,39 +198,35 @@ hypotheses = [
 
 mutants = [
     Mutant(
-        says="D* = p / (p + 1.001 q) at equal priors",
-        change={"optimum": prior * p / (prior * p + sp.Rational(1001, 1000) * (1 - prior) * q)},
-        witness={p: 1, q: 1, prior: half},
-        why="the weight of the fake part is exactly 1",
-        kind="near-miss",
+        "D* = p / (p + 1.001 q) at equal priors",
+        {"optimum": prior * p / (prior * p + sp.Rational(1001, 1000) * (1 - prior) * q)},
+        {p: 1, q: 1, prior: half},
+        "the weight of the fake part is exactly 1",
+        "near-miss",
     ),
     Mutant(
-        says="D* = (1 - pi) p / ((1 - pi) p + pi q)",
-        change={"optimum": (1 - prior) * p / ((1 - prior) * p + prior * q)},
-        witness={p: 1, q: 1, prior: quarter},
-        why="the prior of the wrong class",
-        kind="structural",
+        "D* = (1 - pi) p / ((1 - pi) p + pi q)",
+        {"optimum": (1 - prior) * p / ((1 - prior) * p + prior * q)},
+        {p: 1, q: 1, prior: quarter},
+        "the prior of the wrong class",
     ),
     Mutant(
-        says="the prior drops out: D* = p / (p + q)",
-        change={"optimum": p / (p + q)},
-        witness={p: 1, q: 1, prior: quarter},
-        why="a minibatch of another mix moves the optimum",
-        kind="structural",
+        "the prior drops out: D* = p / (p + q)",
+        {"optimum": p / (p + q)},
+        {p: 1, q: 1, prior: quarter},
+        "a minibatch of another mix moves the optimum",
     ),
     Mutant(
-        says="D* = p / (p + 2 q) at equal priors",
-        change={"optimum": prior * p / (prior * p + 2 * (1 - prior) * q)},
-        witness={p: 1, q: 1, prior: half},
-        why="a factor 2 in the fake part",
-        kind="structural",
+        "D* = p / (p + 2 q) at equal priors",
+        {"optimum": prior * p / (prior * p + 2 * (1 - prior) * q)},
+        {p: 1, q: 1, prior: half},
+        "a factor 2 in the fake part",
     ),
     Mutant(
-        says="the payoff is p ln(d) - q ln(1 - d)",
-        change={"payoff": prior * p * sp.log(d) - (1 - prior) * q * sp.log(1 - d)},
-        witness={p: 1, q: 1, prior: half, d: quarter},
-        why="the sign of the fake part; the payoff then has no stationary point at D*",
-        kind="structural",
+        "the payoff is p ln(d) - q ln(1 - d)",
+        {"payoff": prior * p * sp.log(d) - (1 - prior) * q * sp.log(1 - d)},
+        {p: 1, q: 1, prior: half, d: quarter},
+        "the sign of the fake part; the payoff then has no stationary point at D*",
     ),
 ]
 
@@ -281,18 +249,18 @@ def _best(share: float, real: float, fake: float) -> float:
 
 numeric = [
     NumericForm(
-        says="no discriminator output beats D*, atom by atom",
-        over="laws_outputs_prior",
-        left=lambda ps, qs, ds, share: max(
+        "no discriminator output beats D*, atom by atom",
+        "laws_outputs_prior",
+        lambda ps, qs, ds, share: max(
             _payoff_at(share, a, b, at) - _best(share, a, b)
             for a, b, at in zip(ps, qs, ds, strict=True)
         ),
-        right=lambda ps, qs, ds, share: 0.0,  # noqa: ARG005
-        relation="<=",
-        tolerance=1e-13,
-        reason="two logarithms of numbers between 1e-12 and 1, each at most 28 in size, weighted "
+        "<=",
+        lambda ps, qs, ds, share: 0.0,  # noqa: ARG005
+        1e-13,
+        "two logarithms of numbers between 1e-12 and 1, each at most 28 in size, weighted "
         "by masses at most 1: a few hundred units of the last place, 2e-16 each",
-    ),
+    )
 ]
 
 theorem = Theorem(

@@ -53,41 +53,31 @@ def derive(c):
     l = a + sp.I * b  # noqa: E741  (the eigenvalue's usual name)
     return [
         Step(
-            says="|1 - h l|^2 is the product of 1 - h l and its conjugate",
-            claim=equal(growth, sp.expand((1 - h * l) * (1 - h * (a - sp.I * b)))),
-            over=Domain({a: line, b: line, h: line}),
-            by=LinearAlgebra(),
+            "|1 - h l|^2 is the product of 1 - h l and its conjugate",
+            equal(growth, sp.expand((1 - h * l) * (1 - h * (a - sp.I * b)))),
+            Domain({a: line, b: line, h: line}),
+            LinearAlgebra(),
         ),
         Step(
-            says="|1 - h l|^2 - 1 = h |l|^2 (h - bound)",
-            claim=equal(growth - 1, h * modulus_squared * (h - c.bound)),
-            over=Domain({a: (0, sp.oo), b: line, h: (0, sp.oo)}),
-            by=RationalSign(),
+            "|1 - h l|^2 - 1 = h |l|^2 (h - bound)",
+            equal(growth - 1, h * modulus_squared * (h - c.bound)),
+            Domain({a: (0, sp.oo), b: line, h: (0, sp.oo)}),
         ),
         Step(
-            says="Below the bound (h = t bound, 0 < t < 1) the eigenvalue contracts",
-            claim=less(step, 1),
-            over=below,
-            by=RationalSign(),
+            "Below the bound (h = t bound, 0 < t < 1) the eigenvalue contracts",
+            less(step, 1),
+            below,
         ),
         Step(
-            says="At the bound it neither contracts nor expands",
-            claim=equal(step.subs(t, 1), 1),
-            over=eigenvalues,
-            by=RationalSign(),
+            "At the bound it neither contracts nor expands", equal(step.subs(t, 1), 1), eigenvalues
         ),
+        Step("Beyond it (t > 1) it expands", greater(step, 1), above),
         Step(
-            says="Beyond it (t > 1) it expands",
-            claim=greater(step, 1),
-            over=above,
-            by=RationalSign(),
-        ),
-        Step(
-            says="Two eigenvalues both contract exactly below the lesser bound: the greater excess "
+            "Two eigenvalues both contract exactly below the lesser bound: the greater excess "
             "h - bound is h minus that one (by induction, any number)",
-            claim=equal(sp.Max(h - bound_one, h - second), h - joint),
-            over=Domain({bound_one: (0, sp.oo), ratio: (0, sp.oo), h: (0, sp.oo)}),
-            by=Cases(ratio, (1,), RationalSign()),
+            equal(sp.Max(h - bound_one, h - second), h - joint),
+            Domain({bound_one: (0, sp.oo), ratio: (0, sp.oo), h: (0, sp.oo)}),
+            Cases(ratio, (1,), RationalSign()),
         ),
     ]
 
@@ -98,47 +88,39 @@ image = contracted * sp.Matrix([0, 1])
 
 hypotheses = [
     Hypothesis(
-        text="Re l > 0",
-        needed_because=Witness(
-            point={a: 0, b: 1, h: sp.Rational(1, 1000)},
-            words="for l = i every step expands, |1 - h i|^2 = 1 + h^2",
-            shows=[
-                Step(
-                    says="|1 - h i| > 1 for every h > 0",
-                    claim=greater(growth.subs({a: 0, b: 1}), 1),
-                    over=Domain({h: (0, sp.oo)}),
-                    by=RationalSign(),
-                )
-            ],
+        "Re l > 0",
+        Witness(
+            {a: 0, b: 1, h: sp.Rational(1, 1000)},
+            "for l = i every step expands, |1 - h i|^2 = 1 + h^2",
             breaks=[
                 Step(
-                    says="a small step contracts",
-                    claim=less(growth, 1),
-                    over=Domain({a: line, b: line, h: (0, sp.oo)}),
-                    by=RationalSign(),
+                    "a small step contracts",
+                    less(growth, 1),
+                    Domain({a: line, b: line, h: (0, sp.oo)}),
+                )
+            ],
+            shows=[
+                Step(
+                    "|1 - h i| > 1 for every h > 0",
+                    greater(growth.subs({a: 0, b: 1}), 1),
+                    Domain({h: (0, sp.oo)}),
                 )
             ],
         ),
     ),
     Hypothesis(
-        text="contraction is of the spectrum, not of the norm",
-        needed_because=Witness(
-            point={},
-            words="J = [[1, 10], [0, 1]] with h = 1/2 has both |1 - h l| = 1/2, yet one step takes "
+        "contraction is of the spectrum, not of the norm",
+        Witness(
+            {},
+            "J = [[1, 10], [0, 1]] with h = 1/2 has both |1 - h l| = 1/2, yet one step takes "
             "(0, 1) to (-5, 1/2)",
+            breaks=[Step("the step shortens (0, 1)", less((image.T * image)[0, 0], 1))],
             shows=[
                 Step(
-                    says="both eigenvalues of the step are 1/2",
-                    claim=equal((t * sp.eye(2) - contracted).det(), (t - sp.Rational(1, 2)) ** 2),
-                    over=Domain({t: line}),
-                    by=LinearAlgebra(),
-                )
-            ],
-            breaks=[
-                Step(
-                    says="the step shortens (0, 1)",
-                    claim=less((image.T * image)[0, 0], 1),
-                    by=RationalSign(),
+                    "both eigenvalues of the step are 1/2",
+                    equal((t * sp.eye(2) - contracted).det(), (t - sp.Rational(1, 2)) ** 2),
+                    Domain({t: line}),
+                    LinearAlgebra(),
                 )
             ],
         ),
@@ -148,39 +130,35 @@ hypotheses = [
 three_four = {a: 3, b: 4}
 mutants = [
     Mutant(
-        says="h < 1.01 * 2 Re l/|l|^2 contracts",
-        change={"bound": sp.Rational(101, 100) * bound},
-        witness={a: 1, b: 2, h: sp.Rational(2, 5), t: sp.Rational(199, 200)},
-        why="the bound is sharp",
-        kind="near-miss",
+        "h < 1.01 * 2 Re l/|l|^2 contracts",
+        {"bound": sp.Rational(101, 100) * bound},
+        {a: 1, b: 2, h: sp.Rational(2, 5), t: sp.Rational(199, 200)},
+        "the bound is sharp",
+        "near-miss",
     ),
     Mutant(
-        says="h < 2/|l| contracts",
-        change={"bound": 2 / sp.sqrt(modulus_squared)},
-        witness={**three_four, h: sp.Rational(9, 25), t: sp.Rational(9, 10)},
-        why="the real case's bound is too large for a rotation",
-        kind="structural",
+        "h < 2/|l| contracts",
+        {"bound": 2 / sp.sqrt(modulus_squared)},
+        {**three_four, h: sp.Rational(9, 25), t: sp.Rational(9, 10)},
+        "the real case's bound is too large for a rotation",
     ),
     Mutant(
-        says="h < 1/Re l contracts",
-        change={"bound": 1 / a},
-        witness={a: 1, b: 2, h: sp.Rational(1, 2), t: sp.Rational(1, 2)},
-        why="the imaginary part counts",
-        kind="structural",
+        "h < 1/Re l contracts",
+        {"bound": 1 / a},
+        {a: 1, b: 2, h: sp.Rational(1, 2), t: sp.Rational(1, 2)},
+        "the imaginary part counts",
     ),
     Mutant(
-        says="h < 1/|l| contracts",
-        change={"bound": 1 / sp.sqrt(modulus_squared)},
-        witness={a: 5, b: 12, h: sp.Rational(9, 130), t: sp.Rational(9, 10)},
-        why="also half of the real case's bound is too large once Im l is large",
-        kind="structural",
+        "h < 1/|l| contracts",
+        {"bound": 1 / sp.sqrt(modulus_squared)},
+        {a: 5, b: 12, h: sp.Rational(9, 130), t: sp.Rational(9, 10)},
+        "also half of the real case's bound is too large once Im l is large",
     ),
     Mutant(
-        says="the spectrum contracts up to the largest bound",
-        change={"join": sp.Max},
-        witness={bound_one: 1, ratio: 2, h: sp.Rational(3, 2)},
-        why="every eigenvalue must contract, so the least bound decides",
-        kind="structural",
+        "the spectrum contracts up to the largest bound",
+        {"join": sp.Max},
+        {bound_one: 1, ratio: 2, h: sp.Rational(3, 2)},
+        "every eigenvalue must contract, so the least bound decides",
     ),
 ]
 
@@ -193,8 +171,9 @@ def _modulus(real: float, imaginary: float, fraction: float) -> float:
 theorem = Theorem(
     id="step-bound-of-a-rotating-game",
     title="Rotation shrinks the largest contracting step",
-    statement="|1 - h l| < 1 exactly for 0 < h < 2 Re l/|l|^2; a spectrum contracts exactly below "
-    "the least of these bounds.",
+    statement="For an eigenvalue l = a + i b of J, |1 - h l|^2 is {growth}, below 1 exactly for "
+    "0 < h < {bound}; a spectrum contracts exactly below the least of these bounds.",
+    formulas={"growth": growth},
     parts={"bound": bound, "join": sp.Min},
     derive=derive,
     hypotheses=hypotheses,
@@ -206,16 +185,16 @@ theorem = Theorem(
     "plain simultaneous descent; a preconditioned optimiser has another.",
     numeric=[
         NumericForm(
-            says="at a share of the bound the step's squared modulus is as derived",
-            over="eigenvalue_and_fraction",
-            left=lambda real, imaginary, fraction: _modulus(real, imaginary, fraction) ** 2,
-            right=lambda real, imaginary, fraction: (
+            "at a share of the bound the step's squared modulus is as derived",
+            "eigenvalue_and_fraction",
+            lambda real, imaginary, fraction: _modulus(real, imaginary, fraction) ** 2,
+            "==",
+            lambda real, imaginary, fraction: (
                 1 - 4 * fraction * (1 - fraction) * real**2 / (real**2 + imaginary**2)
             ),
-            relation="==",
-            tolerance=2e-14,
-            reason="the step times the eigenvalue is at most 2 in size: a few units of 2e-16, "
+            2e-14,
+            "the step times the eigenvalue is at most 2 in size: a few units of 2e-16, "
             "squared and summed",
-        ),
+        )
     ],
 )
