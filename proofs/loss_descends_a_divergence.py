@@ -85,6 +85,7 @@ def derive(c):
         return q * generator.subs(u, p / q) + (1 - q) * generator.subs(u, (1 - p) / (1 - q))
 
     apart = {p: three_quarters, q: quarter}
+    kl, reverse_kl = (sp.diff(f, u, 2) for f in (u * sp.log(u), -sp.log(u)))
     return [
         Step(
             "The gradient of D_f in q is f - u f' at u = p/q",
@@ -120,10 +121,7 @@ def derive(c):
         ),
         Step(
             "ln(1 - D): the frozen gradient is that of the maximal value",
-            equal(
-                saturating.subs(d, posterior),
-                envelope_gradient.gradient.subs(p, u * q),
-            ),
+            equal(saturating.subs(d, posterior), envelope_gradient.gradient.subs(p, u * q)),
             Domain({u: positive, q: positive}),
             LogRational(),
         ),
@@ -139,43 +137,34 @@ def derive(c):
             off_one,
             Derivative(u, 1),
         ),
-        Step("-ln D", equal(row(non_saturating), c.non_saturating), ratios),
-        Step(
-            "Their sum, -logit D: KL(q, p)",
-            equal(row(saturating + non_saturating), sp.diff(-sp.log(u), u, 2)),
-            ratios,
+        *(
+            Step(words, equal(row(loss, best), second_derivative), ratios)
+            for words, loss, best, second_derivative in (
+                ("-ln D", non_saturating, posterior, c.non_saturating),
+                (
+                    "Their sum, -logit D: KL(q, p)",
+                    saturating + non_saturating,
+                    posterior,
+                    reverse_kl,
+                ),
+                ("-D/(1 - D): KL(p, q)", -d / (1 - d), posterior, kl),
+                (
+                    "(D - 1)^2/2, least squares with codes 0 and 1",
+                    (d - 1) ** 2 / 2,
+                    posterior,
+                    1 / (u * (1 + u) ** 3),
+                ),
+                ("D^2/2 with codes -1 and 1", d**2 / 2, centred, c.centred),
+            )
         ),
-        Step(
-            "-D/(1 - D): KL(p, q)",
-            equal(row(-d / (1 - d)), sp.diff(u * sp.log(u), u, 2)),
-            ratios,
-        ),
-        Step(
-            "(D - 1)^2/2, least squares with codes 0 and 1",
-            equal(row((d - 1) ** 2 / 2), 1 / (u * (1 + u) ** 3)),
-            ratios,
-        ),
-        Step(
-            "D^2/2 with codes -1 and 1",
-            equal(row(d**2 / 2, centred), c.centred),
-            ratios,
-        ),
-        Step(
-            "is no divergence: f'' < 0 for u > 1",
-            less(c.centred, 0),
-            Domain({u: (1, sp.oo)}),
-        ),
+        Step("is no divergence: f'' < 0 for u > 1", less(c.centred, 0), Domain({u: (1, sp.oo)})),
         Step(
             "-D with the hinge's D* = sign(u - 1) has slope 1 for u < 1",
             equal(frozen(c.hinge_below), 1),
             Domain({u: unit}),
         ),
         Step("and -1 for u > 1", equal(frozen(c.hinge_above), -1), Domain({u: (1, sp.oo)})),
-        Step(
-            "so f = |u - 1|, positive below 1",
-            greater(c.hinge_below, 0),
-            Domain({u: unit}),
-        ),
+        Step("so f = |u - 1|, positive below 1", greater(c.hinge_below, 0), Domain({u: unit})),
         Step(
             "and above 1, although g o d* is constant on either side of 1",
             greater(c.hinge_above, 0),

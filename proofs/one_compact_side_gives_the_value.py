@@ -89,9 +89,7 @@ def derive(c):
             ),
         ),
         Step(
-            "The open game y/(1 + x) is convex in x",
-            greater(sp.diff(open_game, x, 2), 0),
-            quadrant,
+            "The open game y/(1 + x) is convex in x", greater(sp.diff(open_game, x, 2), 0), quadrant
         ),
         Step("And linear in y", equal(sp.diff(open_game, y, 2), 0), quadrant),
         Step("No y pays less than 0", greater(open_game, 0), quadrant),
@@ -101,14 +99,10 @@ def derive(c):
             Domain({y: (0, 1), eps: positive}),
         ),
         Step(
-            "Nor does y = 1",
-            less(open_game.subs({x: 1 / eps, y: 1}), eps),
-            Domain({eps: positive}),
+            "Nor does y = 1", less(open_game.subs({x: 1 / eps, y: 1}), eps), Domain({eps: positive})
         ),
         Step(
-            "For no y > 0 is any x best",
-            Relation(sp.diff(open_game, x), c.best_x, zero),
-            quadrant,
+            "For no y > 0 is any x best", Relation(sp.diff(open_game, x), c.best_x, zero), quadrant
         ),
         Step(
             "And y = 0 is best against no x, so there is no saddle",
