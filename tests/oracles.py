@@ -12,6 +12,8 @@ from gancheck.games import latents
 from gancheck.games.game import Game
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from gancheck.games.game import Batch
 
 
@@ -57,7 +59,13 @@ def field_by_hand(game: Game, batch: Batch, flat: Tensor) -> Tensor:
     return torch.cat([x.reshape(-1) for x in grads])
 
 
-def jacobian_by_differences(game: Game, batch: Batch, *, step: float = 1e-6) -> Tensor:
+def jacobian_by_differences(
+    game: Game,
+    batch: Batch,
+    *,
+    step: float = 1e-6,
+    field: Callable[[Game, Batch, Tensor], Tensor] = field_by_hand,
+) -> Tensor:
     """dv/dtheta column by column, central differences in float64: error about 1e-9."""
     flat = torch.cat(
         [p.detach().reshape(-1) for q in ("generator", "discriminator") for p in game.parameters(q)]
@@ -66,7 +74,7 @@ def jacobian_by_differences(game: Game, batch: Batch, *, step: float = 1e-6) -> 
     for i in range(len(flat)):
         e = torch.zeros_like(flat)
         e[i] = step
-        up, down = field_by_hand(game, batch, flat + e), field_by_hand(game, batch, flat - e)
+        up, down = field(game, batch, flat + e), field(game, batch, flat - e)
         columns.append((up - down) / (2.0 * step))
     return torch.stack(columns, dim=1)
 

@@ -12,13 +12,14 @@ parameters handed in and on copies of the buffers, and whatever a forward pass l
 from __future__ import annotations
 
 import contextlib
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Literal
 
 import torch
 from torch import Tensor, nn
 from torch.func import functional_call
 
+from gancheck.games import semantics
+from gancheck.games.batch import Batch, Player, StepRule
 from gancheck.games.data import as_sampler
 from gancheck.games.losses import Loss, resolve
 from gancheck.games.preserved import Kept
@@ -27,50 +28,14 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Generator, Sequence
 
     from gancheck.games.latents import Latent
+    from gancheck.games.semantics import BatchNormMode
 
     LossFunction = Callable[[Callable[[Tensor], Tensor], Tensor, Tensor], Tensor]
     VectorLoss = Callable[[Tensor, Tensor], Tensor]
 
 __all__ = ["Batch", "Game", "Player", "StepRule"]
 
-Player = Literal["generator", "discriminator"]
 _PENALTY_STREAM = 0x5EED  # offset that keeps interpolation weights apart from the batch's own draws
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Batch:
-    """A fixed evaluation batch: the same one gives the same losses, bit for bit.
-
-    Attributes:
-        real: data [n, ...] in the generator's dtype and device; None for an analytic game.
-        latent: [n, latent size]; None for an analytic game.
-        seed: what it was drawn with.
-    """
-
-    real: Tensor | None
-    latent: Tensor | None
-    seed: int
-
-    @property
-    def size(self) -> int:
-        """Number of latents; 1 for an analytic game."""
-        return 1 if self.latent is None else int(self.latent.shape[0])
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class StepRule:
-    """How the players were stepped, where that is known.
-
-    Attributes:
-        name: `sgd` or `adam`.
-        scale: step of each coordinate [n]: the learning rate, divided for Adam by the root of its
-            bias-corrected second moment plus eps.
-        alternating: True where the discriminator moved first and the generator saw its move.
-    """
-
-    name: str
-    scale: Tensor
-    alternating: bool = False
 
 
 class _CallableLoss:
@@ -78,6 +43,7 @@ class _CallableLoss:
 
     name = "custom"
     probabilistic = False
+    separable = False
 
     def __init__(self, generator: LossFunction, discriminator: LossFunction) -> None:
         self._generator, self._discriminator = generator, discriminator
@@ -108,6 +74,8 @@ class Game:
         data: tensor or array [N, ...], `Dataset`, or callable (n, torch.Generator) -> [n, ...].
         discriminator_output: `logit`, or `probability` where the module ends in a sigmoid; then
             the score is its logit, clipped at the dtype's machine epsilon.
+        batch_norm: `as-set` follows each module's train/eval flag; `batch` and `running` choose the
+            statistics whatever it says. Running buffers are never moved.
         step: how the players were stepped, where known.
         labels: [N] classes of finite data, row by row, where known.
 
@@ -124,12 +92,15 @@ class Game:
         latent: Latent,
         data: Any,
         discriminator_output: Literal["logit", "probability"] = "logit",
+        batch_norm: BatchNormMode = "as-set",
         step: StepRule | None = None,
         labels: Tensor | None = None,
     ) -> None:
         for name, module in (("generator", generator), ("discriminator", discriminator)):
             if not any(True for _ in module.parameters()):
                 raise ValueError(f"{name} has no parameters: there is nothing for it to play with")
+            semantics.check(module, batch_norm)
+        _refuse_shared(generator, discriminator)
         if discriminator_output not in ("logit", "probability"):
             raise ValueError(
                 f"discriminator_output must be 'logit' or 'probability', got {discriminator_output!r}"
@@ -144,6 +115,7 @@ class Game:
         self.latent = latent
         self.data = as_sampler(data)
         self.discriminator_output = discriminator_output
+        self.batch_norm: BatchNormMode = batch_norm
         self.step = step
         if labels is not None and labels.shape != (self.data.size,):
             raise ValueError(
@@ -179,6 +151,7 @@ class Game:
         game._modules = None  # noqa: SLF001 (an alternative constructor)
         game.loss = _CallableLoss(_no_samples, _no_samples)
         game.discriminator_output = "logit"
+        game.batch_norm = "as-set"
         game.step = None
         game.labels = None
         game._functions = (loss_g, loss_d)  # noqa: SLF001
@@ -201,8 +174,36 @@ class Game:
         """Whether the losses are plain functions: no samples, nothing to average over."""
         return self._functions is not None
 
+    @property
+    def mixes_samples(self) -> str:
+        """Why a batch may not be cut into parts; "" where both losses are means over samples."""
+        if self._modules is None:
+            return "an analytic game has no samples"
+        for player, module in self._modules.items():
+            if semantics.on_batch_statistics(module, self.batch_norm):
+                return f"the {player} has batch norm on the statistics of the batch"
+        if not self.loss.separable:
+            return f"the {self.loss.name} loss need not be a mean over samples"
+        return ""
+
+    def semantics(self) -> dict[Player, list[str]]:
+        """Which function each network is taken to be, in sentences; see `games.semantics`."""
+        if self._modules is None:
+            return {}
+        return {p: semantics.describe(m, self.batch_norm) for p, m in self._modules.items()}
+
+    def parameter_names(self, player: Player) -> list[str]:
+        """As `named_parameters()` gives them; of an analytic game `theta`."""
+        if self._modules is None:
+            return ["theta"]
+        return [name for name, _ in self._modules[player].named_parameters()]
+
     def parameters(self, player: Player) -> list[Tensor]:
-        """The player's live parameters, in the order of `named_parameters()`."""
+        """The player's live parameters, in the order of `named_parameters()`.
+
+        Frozen ones are among them: training loops switch `requires_grad` off and on, and what is
+        measured must not depend on when they are asked.
+        """
         if self._vectors is not None:
             return [self._vectors[player]]
         return [p for _, p in self.modules[player].named_parameters()]
@@ -289,7 +290,7 @@ class Game:
                 raise ValueError("batch holds no samples; draw it with game.sample(n)")
             with self._undisturbed(values=False):
                 # Dropout masks belong to the batch, so that one batch is one function.
-                torch.manual_seed(batch.seed)
+                torch.manual_seed(batch.seed + batch.first)
                 fake = self.generate(batch.latent, theta_g)
 
                 def score(x: Tensor) -> Tensor:
@@ -359,14 +360,28 @@ class Game:
         # Each call starts from the as-trained buffers and throws its updates away, so real, fake
         # and repeated passes are passes through one and the same function.
         state.update((name, b.detach().clone()) for name, b in module.named_buffers())
-        return functional_call(module, state, (x,))
+        with semantics.held(module, self.batch_norm):
+            return functional_call(module, state, (x,))
 
     def _cast(self, x: Tensor) -> Tensor:
         return x.to(device=self.device, dtype=self.dtype)
 
 
+def _refuse_shared(generator: nn.Module, discriminator: nn.Module) -> None:
+    """A parameter that both players move belongs to neither, and the game has no Jacobian."""
+    own = {id(p): name for name, p in generator.named_parameters()}
+    for name, p in discriminator.named_parameters():
+        if id(p) in own:
+            raise ValueError(
+                f"generator.{own[id(p)]} and discriminator.{name} are one parameter; a game needs "
+                "two players that move apart, so give one of them a copy"
+            )
+
+
 def _penalty_rng(batch: Batch) -> torch.Generator:
-    return torch.Generator().manual_seed(batch.seed + _PENALTY_STREAM)
+    rng = torch.Generator().manual_seed(batch.seed + _PENALTY_STREAM)
+    torch.rand(batch.first, generator=rng, dtype=torch.float64)  # those of the samples before
+    return rng
 
 
 def _no_samples(*_: object) -> Tensor:

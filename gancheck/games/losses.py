@@ -72,6 +72,7 @@ class Loss:
         smooth: twice differentiable in scores and input gradients everywhere. hinge has its kinks
             at scores of +-1, wgan-gp at points where the critic's gradient vanishes; elsewhere
             both are smooth.
+        separable: both losses are means over samples, so that a batch may be cut into parts.
     """
 
     name: str
@@ -80,6 +81,7 @@ class Loss:
     probabilistic: bool
     zero_sum: bool
     smooth: bool
+    separable: bool = True
 
 
 def scores(score: Score, samples: Tensor) -> Tensor:

@@ -14,6 +14,7 @@ J^T v about 2.1.
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import torch
@@ -27,8 +28,13 @@ from gancheck.operators.linear_operator import (
     pull,
     symmetry_defect,
 )
+from gancheck.operators.parameters import chosen
+from gancheck.operators.second_order import refuse_dtype, refuse_once_differentiable
+from gancheck.operators.stored_graphs import StoredGraphs
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from gancheck.games.game import Batch, Game
 
 __all__ = ["GameJacobian", "field"]
@@ -54,15 +60,21 @@ class GameJacobian(LinearOperator):
     Args:
         game: any game; a snapshot of its parameters and buffers is taken.
         batch: from `game.sample`.
+        max_memory: bytes that stored graphs may take; a larger batch goes through in weighted
+            parts. No limit where not given.
 
     Attributes:
+        names: of the parameters in flat order, `G.` or `D.` before the module's own.
         field: v [n].
         split: number of the generator's parameters.
         losses: (L_G, L_D) on the batch.
+        symmetry_defect: of the probe that let it in.
 
     Raises:
-        ValueError: a loss that is not finite.
-        OperatorError: J and J^T, computed by different ways, disagree.
+        ValueError: a loss that is not finite, half precision, or a batch that does not fit and
+            cannot be cut.
+        OperatorError: J and J^T, computed by different ways, disagree, or an operation has no
+            second derivative.
 
     Example:
         >>> from gancheck.games import analytic
@@ -71,25 +83,102 @@ class GameJacobian(LinearOperator):
         [[0, 2], [-2, 0]]
     """
 
-    def __init__(self, game: Game, batch: Batch) -> None:
+    def __init__(self, game: Game, batch: Batch, *, max_memory: int | None = None) -> None:
+        refuse_dtype(game.dtype)
         theta_g, theta_d = game.snapshot()
         both = [*theta_g, *theta_d]
-        loss_g, loss_d = game.losses(theta_g, theta_d, batch)
-        g_all, d_all = gradients(loss_g, both), gradients(loss_d, both)
-        own = [*g_all[: len(theta_g)], *d_all[len(theta_g) :]]
+        count = len(theta_g)
+
+        def build(part: Batch) -> _Graph:
+            loss_g, loss_d = game.losses(theta_g, theta_d, part)
+            for loss in (loss_g, loss_d):
+                refuse_once_differentiable(loss)
+            return _Graph(
+                torch.stack([loss_g.detach(), loss_d.detach()]),
+                gradients(loss_g, both),
+                gradients(loss_d, both),
+            )
+
+        self.names = [
+            *(f"G.{name}" for name in game.parameter_names("generator")),
+            *(f"D.{name}" for name in game.parameter_names("discriminator")),
+        ]
+        self._both, self._count = both, count
+        self._graphs = StoredGraphs(game, batch, build, max_memory)
         self.split = sum(p.numel() for p in theta_g)
-        self.field = flatten(own).detach()
-        self.losses = (float(loss_g.detach()), float(loss_d.detach()))
-
-        def product(v: Tensor) -> Tensor:
-            return torch.cat([pull(g_all, theta_g, v), pull(d_all, theta_d, v)])
-
-        def transposed(v: Tensor) -> Tensor:
-            return pull(own, both, v)
-
-        n, dtype, device = self.field.numel(), self.field.dtype, self.field.device
-        super().__init__(n, product, transposed, dtype=dtype, device=device)
-        defect = symmetry_defect(self.matvec, self.rmatvec, n, self.dtype)
+        every = range(len(both))
+        self.field = self._graphs.total(lambda graph: flatten(graph.own(every, count))).detach()
+        loss_g, loss_d = self._graphs.total(lambda graph: graph.losses).tolist()
+        self.losses = (loss_g, loss_d)
+        super().__init__(
+            self.field.numel(),
+            lambda v: self._product(v, every, every),
+            lambda v: self._transposed_product(v, every, every),
+            matmat=None if self._graphs.all_stored else lambda vs: self._products(vs, every, every),
+            dtype=self.field.dtype,
+            device=self.field.device,
+        )
+        defect = symmetry_defect(self.matvec, self.rmatvec, self.shape[0], self.dtype)
         admit(defect, self.dtype, "the game Jacobian")
         self.symmetry_defect = defect
         self.products = 0
+
+    def block(self, rows: str | Sequence[str], columns: str | Sequence[str]) -> LinearOperator:
+        """Some rows and columns of J, from the same graphs: a cross block, a layer, a player.
+
+        Args:
+            rows: whose part of the field is differentiated: `G`, `D`, parameter names such as
+                `G.0.weight`, patterns (`D.*.bias`), or names of modules (`G.block1`).
+            columns: in which parameters.
+
+        Raises:
+            ValueError: a name that matches nothing.
+        """
+        r, c = chosen(self.names, rows), chosen(self.names, columns)
+        return LinearOperator(
+            (sum(self._both[i].numel() for i in r), sum(self._both[i].numel() for i in c)),
+            lambda v: self._product(v, r, c),
+            lambda v: self._transposed_product(v, r, c),
+            matmat=None if self._graphs.all_stored else lambda vs: self._products(vs, r, c),
+            dtype=self.dtype,
+            device=self.device,
+        )
+
+    def _product(self, v: Tensor, rows: Sequence[int], columns: Sequence[int]) -> Tensor:
+        return self._graphs.total(lambda graph: self._pulled(graph, v, rows, columns))
+
+    def _products(self, vs: Tensor, rows: Sequence[int], columns: Sequence[int]) -> Tensor:
+        """Columns together, so that a graph that is not stored is built once for all of them."""
+        return self._graphs.total(
+            lambda graph: torch.stack([self._pulled(graph, v, rows, columns) for v in vs.T], dim=1)
+        )
+
+    def _pulled(
+        self, graph: _Graph, v: Tensor, rows: Sequence[int], columns: Sequence[int]
+    ) -> Tensor:
+        """Each player's rows are rows of the symmetric Hessian of that player's own loss."""
+        out: list[Tensor] = []
+        for first, mine in (
+            (graph.g_all, [i for i in rows if i < self._count]),
+            (graph.d_all, [i for i in rows if i >= self._count]),
+        ):
+            if mine:
+                out.append(pull([first[i] for i in columns], [self._both[i] for i in mine], v))
+        return out[0] if len(out) == 1 else torch.cat(out)
+
+    def _transposed_product(self, v: Tensor, rows: Sequence[int], columns: Sequence[int]) -> Tensor:
+        over = [self._both[i] for i in columns]
+        return self._graphs.total(lambda graph: pull(graph.own(rows, self._count), over, v))
+
+
+@dataclass(frozen=True, slots=True)
+class _Graph:
+    """Both losses and the gradients of each in all parameters."""
+
+    losses: Tensor
+    g_all: list[Tensor]
+    d_all: list[Tensor]
+
+    def own(self, rows: Sequence[int], count: int) -> list[Tensor]:
+        """Entries of the field: each parameter's gradient of its own player's loss."""
+        return [self.g_all[i] if i < count else self.d_all[i] for i in rows]

@@ -2,13 +2,17 @@
 
 Reverse mode twice over one stored first-order graph (Pearlmutter 1994): exact, and correct for
 training-mode batch norm, spectral norm and `grid_sample`, where vmap over a vjp is silently wrong
-in current torch. A product costs about 1.3 to 1.8 gradients; the graph keeps about 1.5 times the
+in current torch. A product costs about 1.3 to 1.9 gradients; the graph keeps about 1.5 times the
 memory of one training step.
 """
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
+
+import torch
+from torch import Tensor
 
 from gancheck.operators.linear_operator import (
     LinearOperator,
@@ -19,13 +23,22 @@ from gancheck.operators.linear_operator import (
     symmetry_defect,
     unflatten,
 )
+from gancheck.operators.parameters import chosen
+from gancheck.operators.second_order import refuse_dtype, refuse_once_differentiable
+from gancheck.operators.stored_graphs import StoredGraphs
 
 if TYPE_CHECKING:
-    import torch
+    from collections.abc import Sequence
 
     from gancheck.games.game import Batch, Game, Player
 
 __all__ = ["Hessian"]
+
+
+@dataclass(frozen=True, slots=True)
+class _Graph:
+    loss: Tensor
+    first: list[Tensor]
 
 
 class Hessian(LinearOperator):
@@ -35,14 +48,19 @@ class Hessian(LinearOperator):
         game: any game; a snapshot of its parameters and buffers is taken.
         player: `generator` or `discriminator`.
         batch: from `game.sample`.
+        max_memory: bytes that stored graphs may take; a larger batch goes through in weighted
+            parts. No limit where not given.
 
     Attributes:
         loss: the player's loss on the batch.
         gradient: its gradient [n].
+        names: of the parameters, in flat order.
+        symmetry_defect: of the probe that let it in.
 
     Raises:
-        ValueError: another player's name, or a loss that is not finite.
-        OperatorError: the symmetry probe fails.
+        ValueError: another player's name, a loss that is not finite, half precision, or a batch
+            that does not fit and cannot be cut.
+        OperatorError: the symmetry probe fails, or an operation has no second derivative.
 
     Example:
         >>> import torch
@@ -52,27 +70,72 @@ class Hessian(LinearOperator):
         [[0.0]]
     """
 
-    def __init__(self, game: Game, player: Player, batch: Batch) -> None:
+    def __init__(
+        self, game: Game, player: Player, batch: Batch, *, max_memory: int | None = None
+    ) -> None:
         if player not in ("generator", "discriminator"):
             raise ValueError(f"player must be 'generator' or 'discriminator', got {player!r}")
+        refuse_dtype(game.dtype)
         theta_g, theta_d = game.snapshot()
-        losses = game.losses(theta_g, theta_d, batch)
-        loss, own = (losses[0], theta_g) if player == "generator" else (losses[1], theta_d)
-        first = gradients(loss, own)
+        own = theta_g if player == "generator" else theta_d
+        index = 0 if player == "generator" else 1
+
+        def build(part: Batch) -> _Graph:
+            loss = game.losses(theta_g, theta_d, part)[index]
+            refuse_once_differentiable(loss)
+            return _Graph(loss.detach(), gradients(loss, own))
+
         self.player = player
-        self.loss = float(loss.detach())
-        self.gradient = flatten(first).detach()
-
-        def product(v: torch.Tensor) -> torch.Tensor:
-            return pull(first, own, v)
-
-        n, dtype, device = self.gradient.numel(), self.gradient.dtype, self.gradient.device
-        super().__init__(n, product, product, dtype=dtype, device=device)
+        self.names = game.parameter_names(player)
         self._own = own
-        defect = symmetry_defect(self.matvec, self.matvec, n, self.dtype)
-        admit(defect, self.dtype, f"the {player}'s Hessian")
+        self._graphs = StoredGraphs(game, batch, build, max_memory)
+        self.gradient = self._graphs.total(lambda graph: flatten(graph.first)).detach()
+        self.loss = float(self._graphs.total(lambda graph: graph.loss))
+        every = range(len(own))
+        super().__init__(
+            self.gradient.numel(),
+            lambda v: self._product(v, every),
+            lambda v: self._product(v, every),
+            matmat=None if self._graphs.all_stored else lambda vs: self._products(vs, every),
+            dtype=self.gradient.dtype,
+            device=self.gradient.device,
+        )
+        self.symmetry_defect = symmetry_defect(self.matvec, self.matvec, self.shape[0], self.dtype)
+        admit(self.symmetry_defect, self.dtype, f"the {player}'s Hessian")
         self.products = 0
 
-    def parts(self, v: torch.Tensor) -> list[torch.Tensor]:
+    def parts(self, v: Tensor) -> list[Tensor]:
         """A flat vector [n] as tensors of the parameters' shapes."""
         return unflatten(v, self._own)
+
+    def block(self, parameters: str | Sequence[str]) -> LinearOperator:
+        """The diagonal block of some parameters, as a layer's own Hessian; from the same graph.
+
+        Args:
+            parameters: names, patterns (`*.weight`), or names of modules (`block1`).
+
+        Raises:
+            ValueError: a name that matches nothing.
+        """
+        index = chosen(self.names, parameters)
+        return LinearOperator(
+            sum(self._own[i].numel() for i in index),
+            lambda v: self._product(v, index),
+            lambda v: self._product(v, index),
+            matmat=None if self._graphs.all_stored else lambda vs: self._products(vs, index),
+            dtype=self.dtype,
+            device=self.device,
+        )
+
+    def _product(self, v: Tensor, index: Sequence[int]) -> Tensor:
+        own = [self._own[i] for i in index]
+        return self._graphs.total(lambda graph: pull([graph.first[i] for i in index], own, v))
+
+    def _products(self, vs: Tensor, index: Sequence[int]) -> Tensor:
+        """Columns together, so that a graph that is not stored is built once for all of them."""
+        own = [self._own[i] for i in index]
+        return self._graphs.total(
+            lambda graph: torch.stack(
+                [pull([graph.first[i] for i in index], own, v) for v in vs.T], dim=1
+            )
+        )

@@ -13,6 +13,8 @@ import torch
 from scipy.sparse.linalg import LinearOperator as ScipyOperator
 from torch import Tensor
 
+from gancheck.operators.second_order import OperatorError
+
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
@@ -30,6 +32,7 @@ __all__ = [
 ]
 
 _DENSE_LIMIT = 10_000  # entries on a side; 10,000 in float64 are 0.8 GB
+_DENSE_BLOCK = 64
 
 # A probe compares two sums of n products whose relative rounding is of order eps sqrt(n) times the
 # depth of the network; on healthy networks up to 1e6 parameters it stays below 50 eps, and the
@@ -37,47 +40,69 @@ _DENSE_LIMIT = 10_000  # entries on a side; 10,000 in float64 are 0.8 GB
 _SYMMETRY_TOLERANCE_IN_EPS = 1e4
 
 
-class OperatorError(RuntimeError):
-    """The operator's products are not those of the matrix it claims to be."""
-
-
 class LinearOperator:
-    """A real square matrix by its products.
+    """A real matrix by its products.
 
     Args:
-        n: number of rows and columns.
-        matvec: v [n] -> A v [n].
-        rmatvec: v [n] -> A^T v [n].
+        n: number of rows and columns, or (rows, columns).
+        matvec: v [columns] -> A v [rows].
+        rmatvec: v [rows] -> A^T v [columns].
+        matmat: V [columns, b] -> A V [rows, b], where a block costs less than its columns one by
+            one.
         dtype: of vectors and products.
         device: of vectors and products.
     """
 
     def __init__(
-        self, n: int, matvec: Product, rmatvec: Product, *, dtype: torch.dtype, device: torch.device
+        self,
+        n: int | tuple[int, int],
+        matvec: Product,
+        rmatvec: Product,
+        *,
+        matmat: Product | None = None,
+        dtype: torch.dtype,
+        device: torch.device,
     ) -> None:
-        self.shape = (n, n)
+        self.shape = (n, n) if isinstance(n, int) else n
         self.dtype, self.device = dtype, device
         self.products = 0
-        self._matvec, self._rmatvec = matvec, rmatvec
+        self._matvec, self._rmatvec, self._matmat = matvec, rmatvec, matmat
 
     def matvec(self, v: Tensor) -> Tensor:
-        """A v for v [n].
+        """A v [rows] for v [columns].
 
         Raises:
-            ValueError: v of another shape, or not finite.
+            ValueError: v of another shape, or (on the CPU, where the look is free of a
+                synchronisation) not finite.
         """
-        return self._apply(self._matvec, v)
+        return self._apply(self._matvec, v, self.shape[1])
 
     def rmatvec(self, v: Tensor) -> Tensor:
-        """A^T v for v [n]; raises as `matvec`."""
-        return self._apply(self._rmatvec, v)
+        """A^T v [columns] for v [rows]; raises as `matvec`."""
+        return self._apply(self._rmatvec, v, self.shape[0])
+
+    def matmat(self, block: Tensor) -> Tensor:
+        """A V [rows, b] for V [columns, b]; b products, and no dearer than b calls of `matvec`.
+
+        Raises:
+            ValueError: V of another shape or not finite.
+        """
+        if block.ndim != 2 or block.shape[0] != self.shape[1]:
+            raise ValueError(
+                f"block must have shape ({self.shape[1]}, b), got {tuple(block.shape)}"
+            )
+        if self._matmat is None or block.shape[1] < 2:
+            return torch.stack([self.matvec(v) for v in block.T], dim=1)
+        _refuse_nan(block)
+        self.products += block.shape[1]
+        return self._matmat(block.to(dtype=self.dtype, device=self.device))
 
     def __matmul__(self, v: Tensor) -> Tensor:
         return self.matvec(v)
 
     @property
     def symmetric(self) -> LinearOperator:
-        """S = (A + A^T)/2; one product costs one of A and one of A^T."""
+        """S = (A + A^T)/2 of a square A; one product costs one of A and one of A^T."""
 
         def product(v: Tensor) -> Tensor:
             return 0.5 * (self.matvec(v) + self.rmatvec(v))
@@ -86,24 +111,37 @@ class LinearOperator:
 
     @property
     def antisymmetric(self) -> LinearOperator:
-        """The part (A - A^T)/2; one product costs one of A and one of A^T."""
+        """The part (A - A^T)/2 of a square A; one product costs one of A and one of A^T."""
 
         def product(v: Tensor) -> Tensor:
             return 0.5 * (self.matvec(v) - self.rmatvec(v))
 
         return self._like(product, lambda v: -product(v))
 
+    @property
+    def transposed(self) -> LinearOperator:
+        """A^T."""
+        return LinearOperator(
+            (self.shape[1], self.shape[0]),
+            self.rmatvec,
+            self.matvec,
+            dtype=self.dtype,
+            device=self.device,
+        )
+
     def dense(self) -> Tensor:
-        """The matrix [n, n], by n products with basis vectors.
+        """The matrix [rows, columns], by one product a column.
 
         Raises:
-            ValueError: n above 10,000; ask for products instead.
+            ValueError: more than 10,000 rows or columns; ask for products instead.
         """
-        n = self.shape[0]
-        if n > _DENSE_LIMIT:
-            raise ValueError(f"dense() is for n <= {_DENSE_LIMIT}, this operator has n = {n}")
-        eye = torch.eye(n, dtype=self.dtype, device=self.device)
-        return torch.stack([self.matvec(e) for e in eye], dim=1)
+        if max(self.shape) > _DENSE_LIMIT:
+            raise ValueError(
+                f"dense() is for up to {_DENSE_LIMIT} rows and columns, this operator has "
+                f"{self.shape[0]} and {self.shape[1]}"
+            )
+        eye = torch.eye(self.shape[1], dtype=self.dtype, device=self.device)
+        return torch.cat([self.matmat(block) for block in eye.split(_DENSE_BLOCK, dim=1)], dim=1)
 
     def to_scipy(self) -> ScipyOperator:
         """The same operator for `scipy.sparse.linalg`, on host arrays."""
@@ -119,17 +157,24 @@ class LinearOperator:
         make: Any = ScipyOperator  # its stub lacks the constructor that its documentation shows
         return make(self.shape, matvec=wrap(self.matvec), rmatvec=wrap(self.rmatvec), dtype=dtype)
 
-    def _apply(self, product: Product, v: Tensor) -> Tensor:
-        n = self.shape[0]
-        if v.shape != (n,):
-            raise ValueError(f"v must have shape ({n},), got {tuple(v.shape)}")
-        if not bool(v.sum().isfinite()):  # one pass; an elementwise test costs 5 % of a product
-            raise ValueError("v must be finite; it holds NaN or infinity")
+    def _apply(self, product: Product, v: Tensor, size: int) -> Tensor:
+        if v.shape != (size,):
+            raise ValueError(f"v must have shape ({size},), got {tuple(v.shape)}")
+        _refuse_nan(v)
         self.products += 1
         return product(v.to(dtype=self.dtype, device=self.device))
 
     def _like(self, matvec: Product, rmatvec: Product) -> LinearOperator:
+        if self.shape[0] != self.shape[1]:
+            raise ValueError(f"only a square operator has this part, this one is {self.shape}")
         return LinearOperator(self.shape[0], matvec, rmatvec, dtype=self.dtype, device=self.device)
+
+
+def _refuse_nan(v: Tensor) -> None:
+    """Look at a host tensor; on a device the look would wait for it, and solvers look anyway."""
+    # one pass; an elementwise test costs 5 % of a product
+    if v.device.type == "cpu" and not bool(v.sum().isfinite()):
+        raise ValueError("v must be finite; it holds NaN or infinity")
 
 
 def flatten(parts: Sequence[Tensor]) -> Tensor:
