@@ -4,7 +4,7 @@ VENV ?= .venv
 BIN := $(VENV)/bin
 DEMO := reports/demo
 
-.PHONY: demo test check calibrate bench clean
+.PHONY: demo test check calibrate bench gallery clean
 
 $(VENV)/.ready: pyproject.toml constraints.txt
 	$(PYTHON) -m venv $(VENV)
@@ -35,6 +35,10 @@ calibrate: $(VENV)/.ready
 
 bench: $(VENV)/.ready
 	$(BIN)/python benchmarks/first_journey.py
+
+# About 40 minutes of one core the first time; finished runs are kept in reports/runs.
+gallery: $(VENV)/.ready
+	$(BIN)/python -m experiments.least_squares_codes
 
 clean:
 	rm -rf $(VENV) $(DEMO) build dist *.egg-info

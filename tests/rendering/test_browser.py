@@ -11,6 +11,8 @@ from typing import TYPE_CHECKING
 import pytest
 
 from gancheck.rendering import render_report
+from gancheck.rendering.experiment_page import Agreement, render_experiment_page
+from tests.rendering.test_experiment_page import experiment
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -57,6 +59,15 @@ def test_the_policy_is_never_reported_and_the_console_is_silent(
     assert "Content Security Policy" not in done.stderr
 
 
+def test_an_experiment_s_page_is_silent_and_its_script_runs(tmp_path: Path) -> None:
+    page = tmp_path / "page.html"
+    page.write_text(render_experiment_page(experiment(*Agreement)), encoding="utf-8")
+    done = open_page(page, tmp_path, "--enable-logging=stderr", "--v=0", "--dump-dom")
+    assert 'class="js"' in done.stdout
+    assert re.findall(r".*CONSOLE.*", done.stderr) == []
+    assert "Content Security Policy" not in done.stderr
+
+
 @pytest.mark.parametrize("width", [320, 375, 768, 1280])
 def test_no_width_scrolls_sideways(
     width: int,
@@ -73,16 +84,19 @@ def test_no_width_scrolls_sideways(
         "parent.postMessage(JSON.stringify([e.scrollWidth,e.clientWidth,wide]),'*')})</script>"
     )
     outer = tmp_path / "outer.html"
-    for name, report in (("full", full_report), ("hostile", hostile_report)):
-        text = render_report(report, diagnostics=shelf)
-        text = re.sub(r'<meta http-equiv="Content-Security-Policy"[^>]*>', "", text)
+    pages = {
+        "full": render_report(full_report, diagnostics=shelf),
+        "hostile": render_report(hostile_report, diagnostics=shelf),
+        "experiment": render_experiment_page(experiment(*Agreement)),
+    }
+    for name, whole in pages.items():
+        text = re.sub(r'<meta http-equiv="Content-Security-Policy"[^>]*>', "", whole)
         text = text.replace("<details>", "<details open>")
         (tmp_path / f"{name}.html").write_text(
             text.replace("</body>", f"{probe}</body>"), encoding="utf-8"
         )
     frames = "".join(
-        f'<iframe src="{name}.html" width="{width}" height="2000"></iframe>'
-        for name in ("full", "hostile")
+        f'<iframe src="{name}.html" width="{width}" height="2000"></iframe>' for name in pages
     )
     outer.write_text(
         "<style>iframe{border:0}</style><pre></pre>"
@@ -96,7 +110,7 @@ def test_no_width_scrolls_sideways(
     found = re.search(r"<pre>(\[.*?\])</pre>", done.stdout)
     assert found is not None, done.stderr[-2000:]
     measured = json.loads(found[1])
-    assert len(measured) == 2
+    assert len(measured) == len(pages)
     for scroll, client, wide in measured:
         assert width - 20 <= client <= width  # a scrollbar may take its share
         assert scroll <= client, wide
