@@ -9,12 +9,24 @@ from __future__ import annotations
 
 import re
 import unicodedata
+from typing import TYPE_CHECKING
 
 from markupsafe import Markup, escape
 
 from gancheck.measures.figures import MINUS, THIN, TIMES
 
-__all__ = ["clean", "first_sentence", "identifier", "in_claim_order", "powers", "prose"]
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+__all__ = [
+    "clean",
+    "convenience",
+    "first_sentence",
+    "identifier",
+    "in_claim_order",
+    "powers",
+    "prose",
+]
 
 _TERMINAL = re.compile(r"\x1b(?:\[[0-?]*[ -/]*[@-~]|\][^\x07\x1b]*(?:\x07|\x1b\\)?|[@-Z\\-_])")
 _KEPT = frozenset("\n\t")
@@ -35,6 +47,26 @@ def clean(text: str) -> str:
     """
     text = _TERMINAL.sub("", text)
     return "".join(c for c in text if c in _KEPT or unicodedata.category(c) not in _FORBIDDEN)
+
+
+def convenience(kinds: Sequence[str]) -> str:
+    """How many hypotheses are merely convenient, in words; empty up to a third of them.
+
+    Args:
+        kinds: needed or convenient, one a hypothesis.
+
+    Example:
+        >>> convenience(["needed", "convenient"])
+        '1 of 2 hypotheses is convenient: a weaker one would do'
+        >>> convenience(["needed", "needed", "convenient"])
+        ''
+    """
+    count = kinds.count("convenient")
+    if 3 * count <= len(kinds):
+        return ""
+    hypotheses = "hypothesis" if len(kinds) == 1 else "hypotheses"
+    verb = "is" if count == 1 else "are"
+    return f"{count} of {len(kinds)} {hypotheses} {verb} convenient: a weaker one would do"
 
 
 def _power(match: re.Match[str]) -> str:

@@ -15,7 +15,7 @@ from gancheck.rendering.files import write_whole
 from gancheck.rendering.mathml import mathml, segments_html
 from gancheck.rendering.numbers import duration
 from gancheck.rendering.page import render
-from gancheck.rendering.text import identifier, in_claim_order
+from gancheck.rendering.text import convenience, identifier, in_claim_order
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -120,12 +120,7 @@ def _coverage(reports: Sequence[TheoremReport]) -> list[tuple[str, str, str, The
 
 
 def _convenient(reports: Sequence[TheoremReport]) -> str:
-    """How many hypotheses are merely convenient, in words; empty up to a third of them."""
-    kinds = [h.kind for r in reports for h in r.hypotheses]
-    count = kinds.count("convenient")
-    if 3 * count <= len(kinds):
-        return ""
-    return f"{count} of {len(kinds)} hypotheses are convenient: a weaker one would do"
+    return convenience([h.kind for r in reports for h in r.hypotheses])
 
 
 def write_theory_page(

@@ -9,7 +9,7 @@ from rich.markup import escape
 from rich.padding import Padding
 from rich.table import Table
 
-from gancheck.rendering.text import clean, in_claim_order
+from gancheck.rendering.text import clean, convenience, in_claim_order
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -26,7 +26,10 @@ def print_theorems(
     confirmations: Sequence[Mapping[str, Any]],
     kernel: Mapping[str, KernelResult],
 ) -> None:
-    """One row a theorem: status, tier, refuted mutants, seconds, and what random draws said."""
+    """One row a theorem: status, tier, refuted mutants, seconds, and what random draws said.
+
+    A theorem is named below the table if more than a third of its hypotheses are convenient.
+    """
     confirmed = {c["id"]: c["text"] for c in confirmations}
     table = Table(box=None, padding=(0, 1, 0, 0), pad_edge=False)
     for name in ("theorem", "status", "tier", "steps", "refuted", "seconds"):
@@ -42,6 +45,9 @@ def print_theorems(
     for found in kernel.values():
         version = f", coqc {found.version}, {found.seconds:.1f} s" if found.version else ""
         console.print(_safe(f"kernel: {found.file}: {found.evidence}{version}"))
+    for r in reports:
+        if said := convenience([h.kind for h in r.hypotheses]):
+            console.print(_safe(f"{r.theorem.id}: {said}"))
     seconds = sum(r.seconds for r in reports)
     console.print(f"{sum(r.ok for r in reports)} of {len(reports)} hold, in {seconds:.1f} s")
 
@@ -87,6 +93,8 @@ def print_theorem(report: TheoremReport, shelf: Mapping[str, Theorem]) -> None:
         f"{h.text}\n{'Without it' if h.kind == 'needed' else 'It could be weaker'}: {h.reason}"
         for h in report.hypotheses
     ])  # fmt: skip
+    if said := convenience([h.kind for h in report.hypotheses]):
+        console.print(Padding(_safe(said), (0, 0, 0, 2), expand=False))
     _section(console, "Derivation", [
         f"{s.says}\n{s.claim}\n{s.status} by {s.engine}, {s.tier}" for s in report.steps
     ])  # fmt: skip
