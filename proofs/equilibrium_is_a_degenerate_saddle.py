@@ -110,8 +110,16 @@ hypotheses = [
     ),
     Hypothesis(
         "zero-sum",
-        convenient="for other games each player's own Hessian must be semidefinite at a local "
-        "equilibrium; there is then no one function whose saddle it is (Berard et al., 2020)",
+        Witness(
+            {x: 1, y: 1},
+            "L_G = x^2 + y^2 and L_D = y^2 are both least at the local equilibrium 0, where L_G is "
+            "convex in y as well: no saddle of the generator's loss",
+            shows=[
+                Step("L_G is convex in x", greater(sp.diff(x**2 + y**2, x, 2), 0)),
+                Step("L_D is convex in y", greater(sp.diff(y**2, y, 2), 0)),
+            ],
+            breaks=[Step("L_G is concave in y", less(sp.diff(x**2 + y**2, y, 2), 0))],
+        ),
     ),
 ]
 

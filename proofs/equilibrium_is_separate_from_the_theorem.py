@@ -11,7 +11,8 @@ Assumptions
 
 Source
     The saddle is that of Goodfellow et al. (2014), Theorem 1; that equilibria may be missing is
-    the subject of Farnia, Ozdaglar (2020).
+    the subject of Farnia, Ozdaglar (2020), and that mixtures bring approximate ones back of Arora
+    et al. (2017).
 """
 
 import math
@@ -36,7 +37,7 @@ from gancheck.theory import (
     equal,
     greater,
 )
-from gancheck.theory.literature import FARNIA_OZDAGLAR_2020, GOODFELLOW_2014
+from gancheck.theory.literature import ARORA_2017, FARNIA_OZDAGLAR_2020, GOODFELLOW_2014
 
 from . import global_minimum_at_data as gm  # noqa: TID251  (a neighbour on the shelf)
 
@@ -200,7 +201,7 @@ theorem = Theorem(
     derive=derive,
     hypotheses=hypotheses,
     mutants=mutants,
-    sources=[GOODFELLOW_2014.at("Theorem 1"), FARNIA_OZDAGLAR_2020],
+    sources=[GOODFELLOW_2014.at("Theorem 1"), FARNIA_OZDAGLAR_2020, ARORA_2017],
     claims={"S21": "proof", "L24": "counterexample"},
     uses=[gm.theorem],
     numeric=[

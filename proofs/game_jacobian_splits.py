@@ -10,7 +10,8 @@ Assumptions
     V is three times continuously differentiable; the game is zero-sum for the form of S and A.
 
 Source
-    Balduzzi et al. (2018), The mechanics of n-player differentiable games.
+    Balduzzi et al. (2018), The mechanics of n-player differentiable games, and its long version,
+    Letcher et al. (2019).
 """
 
 import math
@@ -28,7 +29,7 @@ from gancheck.theory import (
     Witness,
     equal,
 )
-from gancheck.theory.literature import BALDUZZI_2018
+from gancheck.theory.literature import BALDUZZI_2018, LETCHER_2019
 from gancheck.theory.toy_games import ToyGame
 
 x1, x2, y1, y2 = sp.symbols("x1 x2 y1 y2")
@@ -231,7 +232,7 @@ theorem = Theorem(
     derive=derive,
     hypotheses=hypotheses,
     mutants=mutants,
-    sources=[BALDUZZI_2018],
+    sources=[BALDUZZI_2018, LETCHER_2019],
     claims={"S33": "proof", "L18": "proof"},
     note="The engine decides for two parameters a player; every entry of the general case is an "
     "entry of this one, since the claim is about pairs (and triples) of parameters.",

@@ -9,8 +9,9 @@ Assumptions
     G is L-Lipschitz; the latent is normal.
 
 Source
-    Borell (1975) for Gaussian isoperimetry, that half-spaces grow least; the balanced case and
-    the clamp are computed here.
+    Borell (1975) for Gaussian isoperimetry, that half-spaces grow least; Tanielian et al. (2020)
+    and Issenhuth et al. (2023) for what it means for generators. The balanced case and the clamp
+    are computed here.
 """
 
 import math
@@ -33,7 +34,7 @@ from gancheck.theory import (
     greater,
     less,
 )
-from gancheck.theory.literature import BORELL_1975, TANIELIAN_2020
+from gancheck.theory.literature import BORELL_1975, ISSENHUTH_2023, TANIELIAN_2020
 
 from . import connected_latent_connected_support  # noqa: TID251  (a neighbour on the shelf)
 
@@ -182,7 +183,7 @@ theorem = Theorem(
     derive=derive,
     hypotheses=hypotheses,
     mutants=mutants,
-    sources=[BORELL_1975, TANIELIAN_2020],
+    sources=[BORELL_1975, TANIELIAN_2020, ISSENHUTH_2023],
     claims={"S43": "cited"},
     uses=[connected_latent_connected_support.theorem],
     note="The bound tends to 0 as L grows: two modes cannot be represented exactly, yet as nearly "

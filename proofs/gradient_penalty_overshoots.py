@@ -9,7 +9,8 @@ Assumptions
     la finite; r > 0; the whole segment is averaged.
 
 Source
-    Gulrajani et al. (2017) for the penalty; the overshoot is computed here.
+    Gulrajani et al. (2017) for the penalty, Petzka et al. (2018) for a one-sided one; the
+    overshoot is computed here.
 """
 
 import sympy as sp
@@ -27,7 +28,7 @@ from gancheck.theory import (
     equal,
     greater,
 )
-from gancheck.theory.literature import GULRAJANI_2017
+from gancheck.theory.literature import GULRAJANI_2017, PETZKA_2018
 
 r, la, slope, spread, e = sp.symbols("r lambda a t e")
 positive = (0, sp.oo)
@@ -144,7 +145,7 @@ theorem = Theorem(
     derive=derive,
     hypotheses=hypotheses,
     mutants=mutants,
-    sources=[GULRAJANI_2017],
+    sources=[GULRAJANI_2017, PETZKA_2018],
     claims={"S40": "proof", "L12": "proof"},
     caveats=[
         Caveat(

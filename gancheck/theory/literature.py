@@ -1,7 +1,7 @@
 """Whose result is it? The papers and books that the shelf cites, once each.
 
 Author, year, title and an identifier that finds it. A theorem's number stands in `where`, and only
-where it was checked.
+where it was checked. A paper with an arXiv identifier has the title it bears there.
 """
 
 from __future__ import annotations
@@ -84,7 +84,7 @@ ENDRES_SCHINDELIN_2003 = Source(
 FARNIA_OZDAGLAR_2020 = Source(
     "Farnia, Ozdaglar",
     2020,
-    "Do GANs always have Nash equilibria?",
+    "GANs may have no Nash equilibria",
     "arXiv:2002.09124",
 )
 FEDERER_1969 = Source("Federer", 1969, "Geometric measure theory", "doi:10.1007/978-3-642-62010-2")
@@ -118,9 +118,9 @@ HEUSEL_2017 = Source(
     "GANs trained by a two time-scale update rule converge to a local Nash equilibrium",
     "arXiv:1706.08500",
 )
-ISSENHUTH_2022 = Source(
+ISSENHUTH_2023 = Source(
     "Issenhuth, Tanielian, Mary, Picard",
-    2022,
+    2023,
     "Unveiling the latent space geometry of push-forward generative models",
     "arXiv:2207.10541",
 )
