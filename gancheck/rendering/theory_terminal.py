@@ -32,15 +32,16 @@ def print_theorems(
     """
     confirmed = {c["id"]: c["text"] for c in confirmations}
     table = Table(box=None, padding=(0, 1, 0, 0), pad_edge=False)
-    for name in ("theorem", "status", "tier", "steps", "refuted", "seconds"):
-        table.add_column(name, overflow="fold", no_wrap=True)
+    table.add_column("theorem", overflow="fold")  # the one that gives way on a narrow terminal
+    for name in ("status", "tier", "steps", "refuted", "seconds"):
+        table.add_column(name, no_wrap=True)
     if confirmed:
         table.add_column("confirmed")
     for r in reports:
         refuted = f"{sum(m.refuted for m in r.mutants)} of {len(r.mutants)}"
         row = [r.theorem.id, r.status, r.tier or "-", str(len(r.steps)), refuted]
         table.add_row(*row, f"{r.seconds:.2f}", *filter(None, [confirmed.get(r.theorem.id)]))
-    console = Console()
+    console = _console_for(table)
     console.print(table)
     for found in kernel.values():
         version = f", coqc {found.version}, {found.seconds:.1f} s" if found.version else ""
@@ -50,6 +51,15 @@ def print_theorems(
             console.print(_safe(f"{r.theorem.id}: {said}"))
     seconds = sum(r.seconds for r in reports)
     console.print(f"{sum(r.ok for r in reports)} of {len(reports)} hold, in {seconds:.1f} s")
+
+
+def _console_for(table: Table) -> Console:
+    """A console that fits the table: a file or a pipe has no width of its own."""
+    console = Console()
+    if console.is_terminal:
+        return console
+    unbounded = console.options.update(max_width=1000)
+    return Console(width=max(console.width, console.measure(table, options=unbounded).maximum))
 
 
 def print_opinions(opinions: Mapping[str, Mapping[str, Any]]) -> None:

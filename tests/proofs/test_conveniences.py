@@ -49,3 +49,12 @@ def test_at_most_a_fifth_of_the_shelf_s_hypotheses_is_merely_convenient() -> Non
 def test_no_theorem_has_only_convenient_hypotheses() -> None:
     for theorem in THEOREMS.values():
         assert any(h.kind == "needed" for h in theorem.hypotheses), theorem.id
+
+
+def test_a_table_in_a_pipe_keeps_the_longest_name_and_every_status_whole(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    longest = max(THEOREMS.values(), key=lambda t: len(t.id))
+    report = check(dataclasses.replace(longest, uses=()))
+    print_theorems([report], [], {})
+    assert f" {longest.id} proved exact" in " " + " ".join(capsys.readouterr().out.split())
