@@ -12,6 +12,7 @@ parameters handed in and on copies of the buffers, and whatever a forward pass l
 from __future__ import annotations
 
 import contextlib
+import copy
 from typing import TYPE_CHECKING, Any, Literal
 
 import torch
@@ -21,44 +22,21 @@ from torch.func import functional_call
 from gancheck.games import semantics
 from gancheck.games.batch import Batch, Player, StepRule
 from gancheck.games.data import as_sampler
-from gancheck.games.losses import Loss, resolve
+from gancheck.games.losses import CallableLoss, Loss, resolve
 from gancheck.games.preserved import Kept
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Generator, Sequence
 
     from gancheck.games.latents import Latent
+    from gancheck.games.losses import LossFunction
     from gancheck.games.semantics import BatchNormMode
 
-    LossFunction = Callable[[Callable[[Tensor], Tensor], Tensor, Tensor], Tensor]
     VectorLoss = Callable[[Tensor, Tensor], Tensor]
 
 __all__ = ["Batch", "Game", "Player", "StepRule"]
 
 _PENALTY_STREAM = 0x5EED  # offset that keeps interpolation weights apart from the batch's own draws
-
-
-class _CallableLoss:
-    """A user's pair of functions f(score, real, fake) with the interface of a named loss."""
-
-    name = "custom"
-    probabilistic = False
-    separable = False
-
-    def __init__(self, generator: LossFunction, discriminator: LossFunction) -> None:
-        self._generator, self._discriminator = generator, discriminator
-
-    def generator(
-        self, score: Any, real: Tensor, fake: Tensor, *, rng: torch.Generator | None = None
-    ) -> Tensor:
-        del rng
-        return self._generator(score, real, fake)
-
-    def discriminator(
-        self, score: Any, real: Tensor, fake: Tensor, *, rng: torch.Generator | None = None
-    ) -> Tensor:
-        del rng
-        return self._discriminator(score, real, fake)
 
 
 class Game:
@@ -109,8 +87,8 @@ class Game:
             "generator": generator,
             "discriminator": discriminator,
         }
-        self.loss: Loss | _CallableLoss = (
-            resolve(loss) if isinstance(loss, str) else _CallableLoss(*loss)
+        self.loss: Loss | CallableLoss = (
+            resolve(loss) if isinstance(loss, str) else CallableLoss(*loss)
         )
         self.latent = latent
         self.data = as_sampler(data)
@@ -149,7 +127,7 @@ class Game:
                 )
         game = cls.__new__(cls)
         game._modules = None  # noqa: SLF001 (an alternative constructor)
-        game.loss = _CallableLoss(_no_samples, _no_samples)
+        game.loss = CallableLoss(_no_samples, _no_samples)
         game.discriminator_output = "logit"
         game.batch_norm = "as-set"
         game.step = None
@@ -173,6 +151,25 @@ class Game:
     def analytic(self) -> bool:
         """Whether the losses are plain functions: no samples, nothing to average over."""
         return self._functions is not None
+
+    def in_float64(self) -> Game:
+        """The same game at the same point, on a copy of its modules in float64.
+
+        Raises:
+            RuntimeError: a module that cannot be copied, such as one that holds a computed tensor.
+        """
+        out = copy.copy(self)
+        if self._modules is not None:
+            doubled: dict[Player, nn.Module] = {
+                p: copy.deepcopy(m).double() for p, m in self._modules.items()
+            }
+            out._modules = doubled  # noqa: SLF001 (a copy of one's own)
+        if self._vectors is not None:
+            vectors: dict[Player, Tensor] = {
+                p: v.detach().double() for p, v in self._vectors.items()
+            }
+            out._vectors = vectors  # noqa: SLF001
+        return out
 
     @property
     def mixes_samples(self) -> str:

@@ -30,6 +30,7 @@ al. (2018) for hinge; Arjovsky et al. (2017); Gulrajani et al. (2017).
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Protocol, runtime_checkable
@@ -44,7 +45,11 @@ if TYPE_CHECKING:
     import torch
     from torch import Tensor
 
-__all__ = ["LOSSES", "Loss", "PlayerLoss", "resolve", "scores"]
+__all__ = ["LOSSES", "CallableLoss", "Loss", "LossFunction", "PlayerLoss", "resolve", "scores"]
+
+
+LossFunction = Callable[[Score, "Tensor", "Tensor"], "Tensor"]
+"""A user's own loss: (score, real, fake) -> scalar."""
 
 
 @runtime_checkable
@@ -82,6 +87,30 @@ class Loss:
     zero_sum: bool
     smooth: bool
     separable: bool = True
+
+
+class CallableLoss:
+    """A user's pair of functions f(score, real, fake) with the interface of a named loss."""
+
+    name = "custom"
+    probabilistic = False
+    separable = False
+
+    def __init__(self, generator: LossFunction, discriminator: LossFunction) -> None:
+        self.generator = _without_rng(generator)
+        self.discriminator = _without_rng(discriminator)
+
+
+def _without_rng(function: LossFunction) -> PlayerLoss:
+    """A user's function draws nothing that this package would have to seed."""
+
+    def loss(
+        score: Score, real: Tensor, fake: Tensor, *, rng: torch.Generator | None = None
+    ) -> Tensor:
+        del rng
+        return function(score, real, fake)
+
+    return loss
 
 
 def scores(score: Score, samples: Tensor) -> Tensor:

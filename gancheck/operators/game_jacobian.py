@@ -27,6 +27,7 @@ from gancheck.operators.linear_operator import (
     gradients,
     pull,
     symmetry_defect,
+    unflatten,
 )
 from gancheck.operators.parameters import chosen
 from gancheck.operators.second_order import refuse_dtype, refuse_once_differentiable
@@ -40,9 +41,21 @@ if TYPE_CHECKING:
 __all__ = ["GameJacobian", "field"]
 
 
-def field(game: Game, batch: Batch) -> Tensor:
-    """The gradient field v [n] at the game's present point, without a second-order graph."""
+def field(game: Game, batch: Batch, *, shift: Tensor | None = None) -> Tensor:
+    """The gradient field v [n], without a second-order graph.
+
+    Args:
+        game: any game.
+        batch: from `game.sample`.
+        shift: [n], where from the game's present point; at the point itself without it.
+    """
     theta_g, theta_d = game.snapshot()
+    if shift is not None:
+        with torch.no_grad():
+            for p, by in zip(
+                [*theta_g, *theta_d], unflatten(shift, [*theta_g, *theta_d]), strict=True
+            ):
+                p.add_(by)
     loss_g, loss_d = game.losses(theta_g, theta_d, batch)
     g = torch.autograd.grad(
         loss_g, theta_g, retain_graph=True, allow_unused=True, materialize_grads=True
