@@ -18,7 +18,7 @@ from experiments.pairs import (
     comparison_table,
     paired_figure,
 )
-from gancheck.rendering.experiment_page import Agreement, Experiment, Part, Table
+from gancheck.rendering.experiment_page import Agreement, ExperimentPage, Part, Table
 from gancheck.rendering.gallery import point_panels
 
 if TYPE_CHECKING:
@@ -87,6 +87,16 @@ _CONCLUSION: Final = {
         "which neither supports nor contradicts the theorem."
     ),
 }
+_SHARPNESS: Final = {
+    Agreement.supported: (
+        f"**The other side.** With {CENTRED} fewer samples lie off the data, in every setting: what "
+        "is covered is covered more sharply. Had sharpness been the question, it would have won."
+    ),
+    Agreement.partly: (
+        f"**The other side.** In some settings fewer samples lie off the data with {CENTRED}: what "
+        "is covered is covered more sharply there."
+    ),
+}
 _WHY = (
     "**Why the codes can matter.** The two discriminator losses are one: with 2 s - 1 for s the "
     f"second is four times the first. What differs is what the generator wants. With {PLAIN} it "
@@ -109,7 +119,7 @@ _LIMITS: Final = (
 )
 
 
-def page(rows: Sequence[Row], *, command: str) -> Experiment:
+def page(rows: Sequence[Row], *, command: str) -> ExperimentPage:
     """Everything the page says, from the rows of finished runs alone.
 
     Args:
@@ -117,9 +127,10 @@ def page(rows: Sequence[Row], *, command: str) -> Experiment:
         command: that made them.
     """
     weights, networks = (_comparisons(rows, part, "covered") for part in ("weights", "networks"))
-    reached = _comparisons(rows, "networks", "reached", "reached")
+    reached = _comparisons(rows, "networks", "reached", "modes reached")
+    off_data = _comparisons(rows, "networks", "off_data", "% off the data", scale=100.0)
     of_networks = all_agree(networks)
-    return Experiment(
+    return ExperimentPage(
         question=f"Do the codes {CENTRED} of a least-squares GAN drop modes?",
         agreement=of_networks,
         headline=_HEADLINE[of_networks],
@@ -127,14 +138,24 @@ def page(rows: Sequence[Row], *, command: str) -> Experiment:
         theorems=THEOREMS,
         predicted=_PREDICTED,
         refuted_by=_REFUTED_BY,
-        parts=[_weights_part(rows, weights), _networks_part(rows, networks, reached)],
-        conclusion=[_CONCLUSION[of_networks], _WHY, _CAUTION],
+        parts=[_weights_part(rows, weights), _networks_part(rows, networks, reached, off_data)],
+        conclusion=[
+            _CONCLUSION[of_networks],
+            *([_SHARPNESS[sharper]] if (sharper := all_agree(off_data)) in _SHARPNESS else []),
+            _WHY,
+            _CAUTION,
+        ],
         limits=_LIMITS,
         command=command,
         facts=_facts(rows),
         result={
             part: [_as_json(c) for c in found]
-            for part, found in (("weights", weights), ("networks", networks), ("reached", reached))
+            for part, found in (
+                ("weights", weights),
+                ("networks", networks),
+                ("reached", reached),
+                ("percent_off_data", off_data),
+            )
         },
     )
 
@@ -149,7 +170,10 @@ def _settings(rows: Sequence[Row], part: str) -> list[tuple[str, str]]:
     return list(dict.fromkeys((c["data"], c["setting"]) for c in own))
 
 
-def _comparisons(rows: Sequence[Row], part: str, counted: str, note: str = "") -> list[Comparison]:
+def _comparisons(
+    rows: Sequence[Row], part: str, counted: str, note: str = "", *, scale: float = 0.0
+) -> list[Comparison]:
+    """One for each setting; with a scale, of a share, which is 1 for a run that diverged."""
     settings = _settings(rows, part)
     out: list[Comparison] = []
     for data, setting in settings:
@@ -165,14 +189,18 @@ def _comparisons(rows: Sequence[Row], part: str, counted: str, note: str = "") -
             Comparison(
                 label=f"{data}, {SETTINGS[setting]}" + (f", {note}" if note else ""),
                 seeds=seeds,
-                before=[before[s][counted] for s in seeds],
-                after=[after[s][counted] for s in seeds],
+                before=[_number(before[s], counted, scale) for s in seeds],
+                after=[_number(after[s], counted, scale) for s in seeds],
                 largest=before[seeds[0]]["modes"],
                 together=len(settings),
                 expected=expected,
             )
         )
     return out
+
+
+def _number(measured: Mapping[str, Any], name: str, scale: float) -> float:
+    return round(scale * measured.get(name, 1.0), 1) if scale else measured[name]
 
 
 def _weights_part(rows: Sequence[Row], comparisons: Sequence[Comparison]) -> Part:
@@ -198,15 +226,21 @@ def _weights_part(rows: Sequence[Row], comparisons: Sequence[Comparison]) -> Par
         f"{CENTRED}. Dash: what the exact flow keeps with {CENTRED} from the same start. In the slow "
         "setting D makes four steps to one of the weights. In the table, medians over seeds with "
         "95 % intervals.",
-        runs=_every_run(comparisons),
+        folded={
+            f"Every run: modes kept with {PLAIN}, with {CENTRED} (and by its exact flow)": _every_run(
+                comparisons
+            )
+        },
     )
 
 
 def _networks_part(
-    rows: Sequence[Row], comparisons: Sequence[Comparison], reached: Sequence[Comparison]
+    rows: Sequence[Row],
+    comparisons: Sequence[Comparison],
+    reached: Sequence[Comparison],
+    off_data: Sequence[Comparison],
 ) -> Part:
     found = all_agree(comparisons)
-    table = comparison_table([*comparisons, *reached], PLAIN, CENTRED)
     again = all_agree(reached)
     second = {
         Agreement.supported: "says the same in every setting",
@@ -223,15 +257,20 @@ def _networks_part(
         f"the same data and latents. The second look, which forgives blur and counts the modes that "
         f"some samples are nearest to, {second}. {_off_data(rows)}{_diverged(rows)}",
         numbers=comparison_numbers(comparisons, "modes"),
-        table=table,
+        table=comparison_table(comparisons, PLAIN, CENTRED),
         draw=partial(paired_figure, comparisons, counted="modes covered", **_MARKS),
         alt="For each seed the modes covered with both codings",
         caption=f"Modes covered, by seed. Ring: codes {PLAIN}. Dot: {CENTRED}. In the slow setting "
         "the generator's step is a quarter of the recipe's. In the table, medians over seeds with "
-        "95 % intervals; rows marked reached are the second look, at the same level.",
+        "95 % intervals.",
         samples=samples,
         samples_note=chosen,
-        runs=_every_run(comparisons),
+        folded={
+            "Second looks: modes reached, and samples off the data": comparison_table(
+                [*reached, *off_data], PLAIN, CENTRED
+            ),
+            f"Every run: modes covered with {PLAIN}, with {CENTRED}": _every_run(comparisons),
+        },
     )
 
 
@@ -322,7 +361,7 @@ def _shown(rows: Sequence[Row]) -> int:
 def _facts(rows: Sequence[Row]) -> list[tuple[str, str]]:
     def settings(part: str, *names: str) -> str:
         found = [
-            f"{c['data']} {' '.join(f'{c[n]:g}' for n in names)}"
+            f"{c['data']} {' and '.join(f'{c[n]:g}' for n in names)}"
             for c in (r["configuration"] for r in _of(rows, part=part))
         ]
         return ", ".join(dict.fromkeys(found))

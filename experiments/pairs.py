@@ -51,22 +51,22 @@ _PANEL: Final = 210
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Comparison:
-    """Counts of one setting, one a seed, before and after.
+    """One number a seed, before and after, in one setting.
 
     Attributes:
         label: of the setting.
         seeds: what the columns belong to.
-        before: counts [seeds].
-        after: counts [seeds], of the same seeds.
-        largest: that a count can be.
+        before: counts or other numbers [seeds].
+        after: the same of the same seeds.
+        largest: that they can be.
         together: how many comparisons share the error of 5 %.
         expected: what a theory has for `after` [seeds]; None where it has nothing.
     """
 
     label: str
     seeds: Sequence[int]
-    before: Sequence[int]
-    after: Sequence[int]
+    before: Sequence[float]
+    after: Sequence[float]
     largest: int
     together: int
     expected: Sequence[int] | None = None
@@ -79,7 +79,7 @@ class Comparison:
             )
 
     @property
-    def differences(self) -> list[int]:
+    def differences(self) -> list[float]:
         """After minus before, of each seed."""
         return [b - a for a, b in zip(self.before, self.after, strict=True)]
 
@@ -153,7 +153,7 @@ def comparison_table(comparisons: Sequence[Comparison], before: str, after: str)
     )
 
 
-def _median(counts: Sequence[int]) -> str:
+def _median(counts: Sequence[float]) -> str:
     found = median_interval(counts)
     between = "" if math.isinf(found.low) else f" ({span(found)})"
     return f"{number_text(found.value)}{between}"

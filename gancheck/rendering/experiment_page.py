@@ -2,7 +2,7 @@
 
 One page for one experiment: the claim, what was predicted and what would refute it, written before
 the runs; a section for each setting with its figure, its table and every run; the conclusion, also
-where it is against the prediction; the command. The same `Experiment` gives the same bytes.
+where it is against the prediction; the command. The same `ExperimentPage` gives the same bytes.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 
 __all__ = [
     "Agreement",
-    "Experiment",
+    "ExperimentPage",
     "Number",
     "Part",
     "Table",
@@ -99,7 +99,7 @@ class Part:
         caption: what it is and how it is read.
         samples: pictures, from `gancheck.rendering.gallery`.
         samples_note: below them; says how they were chosen.
-        runs: every single run, folded away.
+        folded: heading -> table, below all that: second looks, every single run.
     """
 
     name: str
@@ -113,11 +113,11 @@ class Part:
     caption: str
     samples: Sequence[Markup] = ()
     samples_note: str = ""
-    runs: Table | None = None
+    folded: Mapping[str, Table] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Experiment:
+class ExperimentPage:
     """Everything its page says.
 
     Attributes:
@@ -151,7 +151,7 @@ class Experiment:
     result: Mapping[str, Any] = field(default_factory=dict)
 
 
-def render_experiment_page(experiment: Experiment) -> str:
+def render_experiment_page(experiment: ExperimentPage) -> str:
     """The page as HTML text; the same experiment gives the same bytes.
 
     Raises:
@@ -168,7 +168,7 @@ def render_experiment_page(experiment: Experiment) -> str:
     )
 
 
-def write_experiment_page(experiment: Experiment, path: Path) -> Path:
+def write_experiment_page(experiment: ExperimentPage, path: Path) -> Path:
     """Write the page to `path`, whole or not at all.
 
     Raises:

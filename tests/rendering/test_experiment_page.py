@@ -14,7 +14,7 @@ import pytest
 from gancheck.measures.figures import GENERATOR, new_figure, page_style
 from gancheck.rendering.experiment_page import (
     Agreement,
-    Experiment,
+    ExperimentPage,
     Number,
     Part,
     Table,
@@ -56,12 +56,15 @@ def part(agreement: Agreement, name: str = "networks") -> Part:
             for k in range(2)
         ],
         samples_note="Not selected.",
-        runs=Table(columns=["seed", "ring8"], rows=[["0", "8, 6"]]),
+        folded={
+            "Every run": Table(columns=["seed", "ring8"], rows=[["0", "8, 6"]]),
+            HOSTILE: Table(columns=[HOSTILE], rows=[[HOSTILE]], words=0),
+        },
     )
 
 
-def experiment(*agreements: Agreement) -> Experiment:
-    return Experiment(
+def experiment(*agreements: Agreement) -> ExperimentPage:
+    return ExperimentPage(
         question=f"Does it hold? {HOSTILE}",
         agreement=agreements[0] if agreements else Agreement.open,
         headline="It does.",
