@@ -107,14 +107,6 @@ def _word(answer: Any) -> str:
     return {True: "yes", False: "no", None: "unknown"}[answer]
 
 
-def _r1(report: LossReport) -> str:
-    jacobian = report.dirac_jacobian
-    if jacobian is None:
-        return "unknown"
-    product = jacobian.det()  # with R1 of weight gamma > 0: l^2 - gamma l + det
-    return "stable" if product > 0 else "unstable" if product < 0 else "neutral"
-
-
 def _page(r: LossReport) -> str:
     def shown(value: Any) -> str:
         return "unknown" if value is None else str(value)
@@ -132,9 +124,11 @@ def _page(r: LossReport) -> str:
     if r.saturation is not None:
         s = r.saturation
         lines.append(f"slope as u -> 0      limit {shown(s['limit'])}, order {shown(s['order'])}")
-        lines.append(f"  other / this slope {shown(s['ratio'])}")
+        lines.append(f"  that of {s['other']}, over this one: {shown(s['ratio'])}")
     lines.append(f"Dirac-GAN            {eigenvalues}: {r.dirac_verdict or 'unknown'}")
-    lines.append(f"  with R1            {_r1(r)}")
+    lines.append(f"  with R1            {r.dirac_verdict_with_r1 or 'unknown'}")
+    if r.link is not None:
+        lines.append(f"  in the score s     d = {r.link}")
     lines += [f"unknown              {line}" for line in r.unknown]
     return "\n".join(lines)
 
@@ -144,7 +138,7 @@ def _latex(r: LossReport) -> str:
 
     rows = {
         "d^*(u)": r.d_star, "F(u)": r.value, "f_D''(u)": r.f2_discriminator,
-        "f_G''(u)": r.f2_generator, "u(d)": r.density_ratio, "J": r.dirac_jacobian,
+        "f_G''(u)": r.f2_generator, "u(d)": r.density_ratio, "d(s)": r.link, "J": r.dirac_jacobian,
     }  # fmt: skip
     lines = [f"{k} &= {sp.latex(v)}" for k, v in rows.items() if v is not None]
     return "\\begin{aligned}\n" + " \\\\\n".join(lines) + "\n\\end{aligned}"

@@ -27,6 +27,7 @@ from gancheck.theory.justifications import (
     Vertices,
 )
 from gancheck.theory.literature import Source
+from gancheck.theory.loss_analysis import Interval, Loss, LossRefused, LossReport, analyse
 from gancheck.theory.report import check, check_all, exit_ok, theory_json
 from gancheck.theory.statement import defines
 from gancheck.theory.theorem import (
@@ -50,8 +51,12 @@ __all__ = [
     "Enclosure",
     "Experiment",
     "Hypothesis",
+    "Interval",
     "LinearAlgebra",
     "LogRational",
+    "Loss",
+    "LossRefused",
+    "LossReport",
     "Mutant",
     "NumericForm",
     "RationalSign",
@@ -62,6 +67,7 @@ __all__ = [
     "Theorem",
     "Vertices",
     "Witness",
+    "analyse",
     "at_least",
     "at_most",
     "check",

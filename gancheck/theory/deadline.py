@@ -1,19 +1,24 @@
 """How long may one question take? A limit on processor time, so that a busy machine changes nothing.
 
-Where no such timer exists (other threads, other systems) the limit is not enforced.
+A watching thread reads the clock of the thread that asked and raises `OutOfTime` inside it, in any
+thread. Where a system has no such clock, the limit is on elapsed time. Neither interrupts a single
+operation inside the interpreter, such as one product of huge integers.
 """
 
 from __future__ import annotations
 
 import contextlib
-import signal
+import ctypes
 import threading
-from typing import TYPE_CHECKING, Any
+import time
+from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from collections.abc import Generator
+    from collections.abc import Callable, Generator
 
 __all__ = ["OutOfTime", "deadline"]
+
+_SHORTEST = 0.005
 
 
 class OutOfTime(BaseException):
@@ -23,19 +28,34 @@ class OutOfTime(BaseException):
 @contextlib.contextmanager
 def deadline(seconds: float) -> Generator[None]:
     """Raise `OutOfTime` inside the block after so many seconds of processor time."""
-    if threading.current_thread() is not threading.main_thread() or not hasattr(
-        signal, "setitimer"
-    ):
-        yield
-        return
+    asker, finished, lock = threading.get_ident(), threading.Event(), threading.Lock()
+    spent = _clock(asker)
+    limit = spent() + seconds
 
-    def stop(*_: Any) -> None:
-        raise OutOfTime
+    def watch() -> None:
+        while not finished.wait(max(limit - spent(), _SHORTEST)):
+            with lock:
+                if not finished.is_set() and spent() >= limit:
+                    finished.set()
+                    _raise_in(asker, OutOfTime)
 
-    before = signal.signal(signal.SIGVTALRM, stop)
-    signal.setitimer(signal.ITIMER_VIRTUAL, max(seconds, 0.01))
+    watcher = threading.Thread(target=watch, daemon=True, name="deadline")
+    watcher.start()
     try:
         yield
     finally:
-        signal.setitimer(signal.ITIMER_VIRTUAL, 0)
-        signal.signal(signal.SIGVTALRM, before)
+        with lock:  # once this is held, nothing more will be raised
+            finished.set()
+        watcher.join()
+
+
+def _clock(thread: int) -> Callable[[], float]:
+    """Seconds that a thread has computed, or else seconds elapsed."""
+    if hasattr(time, "pthread_getcpuclockid"):
+        number = time.pthread_getcpuclockid(thread)
+        return lambda: time.clock_gettime(number)
+    return time.monotonic
+
+
+def _raise_in(thread: int, error: type[BaseException]) -> None:
+    ctypes.pythonapi.PyThreadState_SetAsyncExc(ctypes.c_ulong(thread), ctypes.py_object(error))

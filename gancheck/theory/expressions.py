@@ -39,7 +39,15 @@ def tidy(expr: Any) -> Any:
     if expr.has(sp.Piecewise, sp.DiracDelta, sp.Heaviside) or not expr.free_symbols:
         return sp.expand_log(expr) if expr.is_number and expr.has(sp.log) else expr
     expr = expr.replace(sp.log, lambda inside: sp.log(sp.factor(sp.together(inside))))
-    return sp.factor(sp.cancel(sp.together(sp.powsimp(sp.expand_log(expr)))))
+    expr = sp.powsimp(sp.expand_log(expr))
+    roots = [p.exp.q for p in expr.atoms(sp.Pow) if p.base == u and p.exp.is_Rational]
+    n = sp.ilcm(1, 1, *roots)
+    if n == 1:
+        return sp.factor(sp.cancel(sp.together(expr)))
+    root: Any = sp.Symbol("v", positive=True)  # u = v^n: then the powers of u cancel too
+    plain = sp.cancel(sp.together(sp.powdenest(expr.subs(u, root**n))))
+    shorter = min((plain, sp.factor(plain)), key=sp.count_ops)
+    return sp.powdenest(shorter.subs(root, u ** sp.Rational(1, n)))
 
 
 class ExpressionError(ValueError):

@@ -6,48 +6,106 @@ that minimises E_q g(d) against it descends the divergence D_f with
     f''(u) = -(1/u) d/du g(d*(u)).
 
 f is convex iff g(d*(u)) is non-increasing, and D_f separates p from q iff moreover g(d*(u)) is not
-constant near u = 1. No loss is known here by name: what is not decided is listed as unknown.
+constant near u = 1. Both are decided in d, along the path that d* takes, so that they do not need
+d*(u) in closed form. No loss is known here by name: what is not decided is listed as unknown.
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from fractions import Fraction
 from typing import Any
 
 import sympy as sp
 
-from gancheck.theory.best_discriminator import Best, Interval, LossRefused, best, narrowed, sign_of
+from gancheck.theory.best_discriminator import best, centred, closed
+from gancheck.theory.best_path import Best
 from gancheck.theory.deadline import OutOfTime, deadline
-from gancheck.theory.divergences import name_of
-from gancheck.theory.expressions import d, tidy, u
+from gancheck.theory.expressions import d, parse
+from gancheck.theory.loss_pieces import Interval, LossRefused, kinks, narrowed
+from gancheck.theory.loss_pieces import branch as smooth
+from gancheck.theory.one_variable import sign_between
+from gancheck.theory.score_game import at_the_centre, by_pieces, ratio_of_slopes, saturation
+from gancheck.theory.what_is_descended import along, value_of
 
-__all__ = ["Interval", "Loss", "LossRefused", "LossReport", "analyse"]
+__all__ = ["Interval", "Loss", "LossRefused", "LossReport", "analyse", "slope_ratio"]
 
 _EVERYWHERE = Interval(-sp.oo, sp.oo)
+_KEYS = (
+    "d_star", "concave", "value", "f2_discriminator", "f2_generator", "divergence_discriminator",
+    "divergence_generator", "proper_discriminator", "proper_generator", "zero_sum", "saturation",
+    "density_ratio", "dirac_jacobian", "dirac_eigenvalues", "dirac_verdict", "unknown",
+)  # fmt: skip
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Loss:
     """The discriminator's two terms, which it maximises, and the generator's, which it minimises.
 
+    A term is a sympy expression in a symbol named `d`, a number, or text for
+    `gancheck.theory.expressions.parse`.
+
     Attributes:
         real: term on real samples, in `d`.
         fake: term on generated samples.
         generator: minimised under q; None is the saturating one, `fake` itself.
-        domain: where d may lie, before it is narrowed to where both terms are real.
+        domain: where d may lie, before it is narrowed to where both terms are real; an `Interval`
+            or a pair of numbers.
         prior: share of real samples; None weighs both terms with 1.
+
+    Raises:
+        ValueError: a term holds another symbol than d, or the domain is empty.
     """
 
     real: Any
     fake: Any
     generator: Any = None
-    domain: Interval = _EVERYWHERE
+    domain: Any = _EVERYWHERE
     prior: Any = None
+
+    def __post_init__(self) -> None:
+        for name in ("real", "fake", "generator"):
+            term = getattr(self, name)
+            if name != "generator" or term is not None:
+                object.__setattr__(self, name, _term(term, name))
+        low, high = (
+            (self.domain.low, self.domain.high)
+            if isinstance(self.domain, Interval)
+            else (_exact(end, "domain") for end in self.domain)
+        )
+        if not low < high:
+            raise ValueError(f"domain must have its low end below its high end, got {low},{high}")
+        object.__setattr__(self, "domain", Interval(low, high))
+        if self.prior is not None:
+            object.__setattr__(self, "prior", _exact(self.prior, "prior"))
+
+
+def _term(term: Any, name: str) -> Any:
+    if isinstance(term, str):
+        return parse(term, what=name)
+    made: Any = sp.nsimplify(sp.sympify(term), rational=True)
+    named = {s: d for s in made.free_symbols if s.name == "d"}
+    other = sorted(s.name for s in made.free_symbols if s.name != "d")
+    if other:
+        raise ValueError(f"{name} must be an expression in d alone, got the symbol {other[0]!r}")
+    return made.xreplace(named)
+
+
+def _exact(value: Any, name: str) -> Any:
+    made: Any = sp.sympify(
+        Fraction(str(value)) if isinstance(value, float) and abs(value) < 1e300 else value
+    )
+    if not made.is_number or not made.is_extended_real:
+        raise ValueError(f"{name} must be a real number, got {value!r}")
+    return made
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class LossReport:
-    """What was derived; None is what could not be, and `unknown` says why."""
+    """What was derived; None is what could not be, and `unknown` says why.
+
+    `link` is the score to d map of the Dirac-GAN and of the saturation, and no key of the JSON.
+    """
 
     d_star: Any = None
     concave: bool | None = None
@@ -65,12 +123,26 @@ class LossReport:
     dirac_eigenvalues: list[Any] | None = None
     dirac_verdict: str | None = None
     unknown: list[str] = field(default_factory=list)
+    link: Any = None
+
+    @property
+    def dirac_verdict_with_r1(self) -> str | None:
+        """The verdict with an R1 penalty of any weight gamma > 0 on the discriminator.
+
+        Its Jacobian gains gamma in the lower right corner, so that the eigenvalues solve
+        l^2 - gamma l + det = 0: the determinant's sign decides.
+        """
+        if self.dirac_jacobian is None or self.dirac_verdict is None:
+            return None
+        if self.dirac_jacobian.det() == 0:
+            return "neutral"
+        return "unstable" if self.dirac_verdict == "unstable" else "stable"
 
     def to_json(self) -> dict[str, Any]:
         """Expressions as strings that sympy parses."""
         plain = (bool, str, type(None))
         out: dict[str, Any] = {}
-        for name in self.__dataclass_fields__:
+        for name in _KEYS:
             value = getattr(self, name)
             if name == "saturation" and value is not None:
                 value = {k: None if v is None else str(v) for k, v in value.items()}
@@ -92,9 +164,13 @@ class _Run:
         self.unknown = list[str]()
 
     def ask(self, what: str, seconds: float, answer: Any) -> None:
+        """Keep what `answer` gives, one dict or several one after the other, as far as time allows."""
         try:
             with deadline(seconds):
-                self.got.update(answer())
+                made = answer()
+                for told in [made] if isinstance(made, dict) else made:
+                    self.unknown += told.pop("notes", [])
+                    self.got.update(told)
         except OutOfTime:
             self.unknown.append(f"{what}: not decided in time")
         except LossRefused:
@@ -128,22 +204,25 @@ def analyse(loss: Loss) -> LossReport:
     real, fake = a * loss.real, b * loss.fake
     g = loss.fake if loss.generator is None else loss.generator
     run = _Run()
-    run.ask("domain", 0.7, lambda: {"domain": narrowed([real, fake], loss.domain)})
+    run.ask("domain", 0.4, lambda: {"domain": narrowed([real, fake], loss.domain)})
     domain = run.got.pop("domain", None)
     if domain is None:
         return LossReport(unknown=run.unknown)
-    run.ask("d_star", 1.6, lambda: {"best": best(real, fake, domain)})
-    found: Best = run.got.pop("best", Best())
+    found = _best(run, real, fake, domain)
     run.unknown += found.notes
-    if not found.jumps and not found.integral_metric:
-        run.ask("density_ratio", 0.3, lambda: _ratio(real, fake))
+    ratio = [s for s in found.path if s.ratio is not None]
+    if ratio:
+        run.got["density_ratio"] = by_pieces([(s.ratio, s.piece) for s in _ascending(ratio)])
     if found.concave:  # nothing follows from a point that was not shown to be the maximum
-        run.ask("discriminator", 0.9, lambda: _discriminator(real, fake, found))
-        run.ask("generator", 0.7, lambda: _generator(g, found))
+        run.ask("value", 0.3, lambda: {"value": value_of(real, fake, found)})
+        run.ask("discriminator", 0.45, lambda: along(real, found, "discriminator"))
+        run.ask("generator", 0.45, lambda: along(g, found, "generator"))
     run.ask("zero_sum", 0.2, lambda: {"zero_sum": _same(g, loss.fake, domain)})
-    run.ask("saturation", 0.3, lambda: {"saturation": _saturation(g, loss, found, domain)})
+    run.ask("saturation", 0.3, lambda: {"saturation": saturation(g, loss, found, domain)})
     if found.centre is not None:
-        run.ask("dirac", 0.3, lambda: _dirac(fake, g, found, domain))
+        run.ask("dirac", 0.3, lambda: at_the_centre(fake, g, found, domain))
+    if run.got.get("saturation", {}).get("note"):
+        run.unknown.append(run.got["saturation"].pop("note"))
     if run.got.get("dirac_verdict") == "neutral":
         run.unknown.append("dirac: zero real part, so the linearisation is inconclusive")
     for name in ("proper_discriminator", "proper_generator", "dirac_verdict", "zero_sum"):
@@ -153,104 +232,48 @@ def analyse(loss: Loss) -> LossReport:
     return LossReport(**star, **run.got, unknown=run.unknown)
 
 
-def _ratio(real: Any, fake: Any) -> dict[str, Any]:
-    slope = sp.diff(real, d)
-    return {"density_ratio": None if slope == 0 else tidy(-sp.diff(fake, d) / slope)}
+def _best(run: _Run, real: Any, fake: Any, domain: Interval) -> Best:
+    """The path, then its closed form, then its d at u = 1: each as far as time allows."""
+    run.ask("d_star", 1.5, lambda: {"best": best(real, fake, domain)})
+    found: Best = run.got.pop("best", Best())
+    for what, seconds, more in (("d_star", 0.7, closed), ("dirac", 0.3, centred)):
+        if found.path:
+            run.ask(what, seconds, lambda more=more, found=found: {"best": more(found)})
+            found = run.got.pop("best", found)
+    return found
 
 
-def _judged(second: Any, who: str) -> dict[str, Any]:
-    second = tidy(second)
-    sign = sign_of(second)
-    proper = {"+": True, ">=": True, "0": False, "-": False, "<=": False, "mixed": False}
-    name = name_of(second) if sign == "+" else None
-    out = {f"f2_{who}": second, f"proper_{who}": proper.get(sign or "")}
-    return {**out, f"divergence_{who}": name}
+def _ascending(stretches: list[Any]) -> list[Any]:
+    """Stretches in ascending order of d."""
+    return stretches if stretches[0].rising else stretches[::-1]
 
 
-def _jumping(drops: list[tuple[Any, Any]], who: str) -> dict[str, Any]:
-    """Here f'' is a sum of point masses; proper iff none is negative and one sits at u = 1."""
-    second = sp.Add(*(size * sp.DiracDelta(u - z) for z, size in drops))
-    convex = all(size >= 0 for _, size in drops)
-    proper = convex and any(z == 1 and size > 0 for z, size in drops)
-    name = name_of(second) if proper and second.func is not sp.Add else None
-    return {f"f2_{who}": second, f"proper_{who}": proper, f"divergence_{who}": name}
+def slope_ratio(loss: Loss, other: Any) -> Any:
+    """How much steeper in d another generator term is than the loss's own, at every d.
 
+    By the chain rule this is the ratio of the two gradients in any parametrisation.
 
-def _discriminator(real: Any, fake: Any, found: Best) -> dict[str, Any]:
-    star: Any = found.d_star
-    if found.jumps or isinstance(star, sp.Piecewise):
-        cases = [(u * real.subs(d, x) + fake.subs(d, x), c) for x, c in list[Any](star.args)]
-        rises = [(z, real.subs(d, hi) - real.subs(d, lo)) for z, lo, hi in found.jumps]
-        return {"value": sp.Piecewise(*cases), **_jumping(rises, "discriminator")}
-    on_real, on_fake = real.subs(d, star), fake.subs(d, star)
-    out = _judged(sp.diff(on_real, u), "discriminator")
-    return {"value": tidy(u * on_real + on_fake), **out}
+    Args:
+        loss: its generator term is the one compared with.
+        other: a generator term, as `Loss` takes it.
 
+    Returns:
+        other'(d) / g'(d), or None where g is constant.
 
-def _generator(g: Any, found: Best) -> dict[str, Any]:
-    if found.jumps or isinstance(found.d_star, sp.Piecewise):
-        drops = [(z, (g.subs(d, lo) - g.subs(d, hi)) / z) for z, lo, hi in found.jumps]
-        return _jumping(drops, "generator")
-    return _judged(-sp.diff(g.subs(d, found.d_star), u) / u, "generator")
+    Example:
+        >>> slope_ratio(Loss(real="log(d)", fake="log(1-d)"), "-log(d)")
+        -(d - 1)/d
+    """
+    g = loss.fake if loss.generator is None else loss.generator
+    domain = narrowed([loss.real, loss.fake], loss.domain)
+    return ratio_of_slopes(_term(other, "other"), g, domain)
 
 
 def _same(one: Any, other: Any, domain: Interval) -> bool | None:
     """Whether two terms differ by a constant on the domain."""
-    gap = tidy(sp.diff(one - other, d))
-    if gap == 0:
-        return True
-    tries = [sp.Rational(n, 3) for n in (1, 2, 4, 7, 10, -1, -2, -4, -7, -10)]
-    for at in (x for x in [domain.inner(), *tries] if domain.holds(x)):
-        number = sp.N(gap.subs(d, at), 30)
-        if number.is_number and number.is_finite and abs(number) > 1e-12:
-            return False
-    return None
-
-
-def _link(centre: Any, domain: Interval) -> Any:
-    """Score to d with link(0) = centre: identity, exponential or logistic by the domain's ends."""
-    s = sp.Symbol("s", real=True)
-    low, high = domain.low, domain.high
-    if low.is_infinite and high.is_infinite:
-        return s, centre + s
-    if low.is_infinite:
-        return s, high - (high - centre) * sp.exp(-s)
-    if high.is_infinite:
-        return s, low + (centre - low) * sp.exp(s)
-    odds = (high - centre) / (centre - low)
-    return s, low + (high - low) / (1 + odds * sp.exp(-s))
-
-
-def _saturation(g: Any, loss: Loss, found: Best, domain: Interval) -> dict[str, Any]:
-    """dg/ds where the discriminator is sure of a fake (u -> 0): its limit and its order in d."""
-    other = -loss.real if tidy(g - loss.fake) == 0 else loss.fake
-    slope = sp.diff(g, d)
-    ratio = None if slope == 0 else tidy(sp.diff(other, d) / slope)
-    out: dict[str, Any] = {"limit": None, "order": None, "ratio": ratio}
-    if found.centre is None or found.jumps or found.d_star is None:
-        return out
-    s, link = _link(found.centre, domain)
-    rate = sp.diff(link, s).subs(s, sp.solve(link - d, s)[0]) if link.has(sp.exp) else sp.Integer(1)
-    slope = tidy(slope * rate)
-    end = sp.limit(found.d_star, u, 0, "+")
-    side = "+" if not end.is_infinite else "-"
-    out["limit"] = sp.limit(slope, d, end, side)
-    if not end.is_infinite and slope != 0:
-        out["order"] = sp.limit((d - end) * sp.diff(slope, d) / slope, d, end, "+")
-    return out
-
-
-def _dirac(fake: Any, g: Any, found: Best, domain: Interval) -> dict[str, Any]:
-    """Data delta_0, fake delta_theta, score psi x: v = (dL_G/dtheta, dL_D/dpsi) at (0, 0)."""
-    s, link = _link(found.centre, domain)
-    if found.jumps:
-        s, link = sp.Symbol("s", real=True), found.centre + sp.Symbol("s", real=True)
-    rate = sp.diff(link, s).subs(s, 0)
-    slopes = [sp.diff(t, d).subs(d, found.centre) * rate for t in (g, fake)]
-    pull, push = (tidy(x.doit()) for x in slopes)
-    matrix = sp.Matrix([[0, pull], [-push, 0]])
-    product = tidy(-pull * push)  # eigenvalues are +-sqrt(product)
-    root = sp.sqrt(product)
-    verdict = "unstable" if product.is_positive else "neutral" if product.is_nonpositive else None
-    jac = {"dirac_jacobian": matrix, "dirac_eigenvalues": [root, -root]}
-    return {**jac, "dirac_verdict": verdict}
+    edges = [domain.low, *kinks([one, other], domain), domain.high]
+    signs = set[str | None]()
+    for piece in map(Interval, edges, edges[1:]):
+        gap = sp.diff(smooth(one, piece) - smooth(other, piece), d)
+        signs.add(sign_between(gap, d, piece.low, piece.high))
+    return True if signs == {"0"} else None if None in signs else False
