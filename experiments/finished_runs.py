@@ -39,13 +39,15 @@ class FinishedRuns:
         path: of the file; made with its folder when the first run is finished.
 
     Raises:
-        ValueError: a whole line of the file is no row.
+        ValueError: a whole line of the file is no row, or its folder is a file.
         OSError: it cannot be read.
     """
 
     def __init__(self, path: Path) -> None:
         self.path = path
         self._rows: dict[str, Row] = {}
+        if path.parent.exists() and not path.parent.is_dir():
+            raise ValueError(f"{path.parent} is a file; name a folder for the finished runs")
         if not path.exists():
             return
         whole, _, cut = path.read_text(encoding="utf-8").rpartition("\n")

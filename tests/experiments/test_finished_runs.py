@@ -95,6 +95,12 @@ def test_a_damaged_line_is_named(tmp_path: Path, line: str) -> None:
         FinishedRuns(path)
 
 
+def test_a_folder_that_is_a_file_is_refused_before_any_run(tmp_path: Path) -> None:
+    (tmp_path / "runs").touch()
+    with pytest.raises(ValueError, match="runs is a file; name a folder"):
+        FinishedRuns(tmp_path / "runs" / "rows.jsonl")
+
+
 def test_a_number_that_json_cannot_say_is_refused_and_nothing_is_written(tmp_path: Path) -> None:
     finished = FinishedRuns(tmp_path / "rows.jsonl")
     with pytest.raises(ValueError, match="JSON"):
