@@ -4,7 +4,7 @@ Claim
     Theorem `centred-least-squares-drops-modes`: with the codes -1, 1, 0 and an optimal
     discriminator the generator's step follows no divergence, and the flow that moves mass to where
     the loss is lower can empty a mode. With the codes 0, 1, 1 it follows a convex f
-    (`loss-descends-a-divergence`) and every mode that has mass gets its due.
+    (`least-squares-optimum-and-value`) and every mode that has mass gets its due.
 
 Predicted
     Free weights: a mixture of the data's own normals with free weights is the theorem's setting.
