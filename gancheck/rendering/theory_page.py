@@ -7,7 +7,7 @@ with its statement, hypotheses, steps and refuted false neighbours.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any, Final, TypeAlias
 
 from markupsafe import Markup
 
@@ -39,7 +39,20 @@ _TIERS: Final = {
     "cited": "rests on the literature",
 }
 _WORST_FIRST: Final = ("refuted", "unknown", "cited", "proved")
-_ROW: Final = 30
+# Pixels of a row, as in the style sheet, and of the widest arc.
+_SIZES: Final = {"wide": (30, 112), "narrow": (48, 44)}
+_Topic: TypeAlias = tuple[str, tuple[int, ...], tuple[int, ...]]
+# By the first textbook claim of a theorem or, where it has none, by one of the literature. In this
+# order nearly everything comes after what it uses.
+_TOPICS: Final[tuple[_Topic, ...]] = (
+    ("The game and its optimum", (*range(1, 14),), (1, 13, 14, 22, 23)),
+    ("Losses and their gradients", (*range(23, 30),), (2, 3, 4, 5)),
+    ("Implicit models and their support", (14, 15, 16, 42, 43, 44), (10, 26, 27, 28)),
+    ("Equilibrium and dynamics", (*range(17, 23), 31, 33), (*range(15, 22), 24)),
+    ("Mode collapse", (30, 32), (29, 30)),
+    ("Distances between laws", (*range(34, 42),), (6, 7, 8, 9, 11, 12, 25)),
+)
+_OTHER: Final = "Further theorems"
 _CLAIMS: Final = tuple(f"S{number}" for number in range(1, 45))
 _WHOLE_SHELF: Final = 36
 
@@ -57,7 +70,8 @@ def render_theory_page(
         kernel: theorem id -> what Coq's kernel said, where it was asked.
         opinions: theorem id -> how many steps z3 agrees with, where it was asked.
     """
-    ordered = _ordered(reports)
+    topics = _by_topic(_ordered(reports))
+    ordered = [r for _, group in topics for r in group]
     worst = next((s for s in _WORST_FIRST if any(r.status == s for r in reports)), "unknown")
     survivors = sum(len(r.survivors) for r in reports)
     unconfirmed = sum(h.checked is False for r in reports for h in r.hypotheses)
@@ -67,6 +81,9 @@ def render_theory_page(
     return render(
         "theory.html",
         reports=ordered,
+        topics=[
+            (name if len(topics) > 1 else "", identifier(name), group) for name, group in topics
+        ],
         anchors={r.theorem.id: _anchor(r) for r in reports},
         shape=shape,
         shapes=_SHAPES,
@@ -81,7 +98,7 @@ def render_theory_page(
         refuted=sum(m.refuted for r in reports for m in r.mutants),
         seconds=duration(sum(r.seconds for r in reports)),
         times={r.theorem.id: duration(r.seconds) for r in reports},
-        graph=_graph(ordered),
+        graphs=[(name, made) for name, size in _SIZES.items() if (made := _graph(topics, *size))],
         statements={r.theorem.id: segments_html(r.theorem.segments) for r in reports},
         formulas={
             r.theorem.id: [(mathml(s.claim, block=True), str(s.over)) for s in r.theorem.steps]
@@ -162,7 +179,8 @@ def _headline(
         return "Unknown.", f"{_many(open_ones, 'theorem')} could be neither proved nor refuted."
     if worst == "cited":
         leaves = sum(r.status == "cited" for r in reports)
-        return "Holds.", f"{_many(leaves, 'theorem')} rests in part on cited literature."
+        rest = "rests" if leaves == 1 else "rest"
+        return "Holds.", f"{_many(leaves, 'theorem')} {rest} in part on cited literature."
     return "Proved.", "Every step was decided by an engine that can say no."
 
 
@@ -205,9 +223,38 @@ def _families(reports: Sequence[TheoremReport]) -> dict[str, str]:
     return family
 
 
-def _graph(ordered: Sequence[TheoremReport]) -> Markup | None:
+def _topic(report: TheoremReport) -> str:
+    claims = sorted(report.theorem.claims, key=in_claim_order)
+    for prefix in "SL":
+        numbers = [int(c[1:]) for c in claims if c[0] == prefix and c[1:].isdigit()]
+        for name, textbook, literature in _TOPICS:
+            if numbers and numbers[0] in (textbook if prefix == "S" else literature):
+                return name
+    return _OTHER
+
+
+def _by_topic(ordered: Sequence[TheoremReport]) -> list[tuple[str, list[TheoremReport]]]:
+    """The topics that occur, each with its theorems in the order given."""
+    groups: dict[str, list[TheoremReport]] = {}
+    for report in ordered:
+        groups.setdefault(_topic(report), []).append(report)
+    names = [*(topic[0] for topic in _TOPICS), _OTHER]
+    return [(name, groups[name]) for name in names if name in groups]
+
+
+def _graph(
+    topics: Sequence[tuple[str, Sequence[TheoremReport]]], row: int, widest: int
+) -> Markup | None:
     """The arcs of an arc diagram, one row a theorem; its titles are a list beside it."""
-    rows = {r.theorem.id: index for index, r in enumerate(ordered)}
+    headed = len(topics) > 1
+    rows: dict[str, int] = {}
+    count = 0
+    for _, group in topics:
+        count += headed
+        for report in group:
+            rows[report.theorem.id] = count
+            count += 1
+    ordered = [r for _, group in topics for r in group]
     pairs = [
         (rows[used.id], rows[r.theorem.id])
         for r in ordered
@@ -217,26 +264,28 @@ def _graph(ordered: Sequence[TheoremReport]) -> Markup | None:
     if not pairs:
         return None
     # The width grows with the root of an arc's span, so that neighbours stay apart and 48 rows fit.
-    edge = 10 + _reach(max(user - used for used, user in pairs)) * 3 // 4
+    edge = 10 + _reach(max(abs(user - used) for used, user in pairs), widest) * 3 // 4
     parts = [
         Markup(
             '<path class="s-muted" fill="none" stroke-width="1.2" '
             'd="M{0} {1}C{2} {1} {2} {3} {0} {3}"/>'
-        ).format(edge, _middle(used), edge - _reach(user - used), _middle(user))
+        ).format(
+            edge, _middle(used, row), edge - _reach(abs(user - used), widest), _middle(user, row)
+        )
         for used, user in pairs
     ]
-    parts += [_node(r, edge, _middle(rows[r.theorem.id])) for r in ordered]
+    parts += [_node(r, edge, _middle(rows[r.theorem.id], row)) for r in ordered]
     return Markup(
         '<svg viewBox="0 0 {0} {1}" width="{0}" height="{1}" aria-hidden="true">{2}</svg>'
-    ).format(edge + 8, _ROW * len(ordered), Markup("").join(parts))
+    ).format(edge + 8, row * count, Markup("").join(parts))
 
 
-def _reach(span: int) -> int:
-    return round(min(112, 18 * span**0.5))
+def _reach(span: int, widest: int) -> int:
+    return round(widest * min(1, span**0.5 / 6))
 
 
-def _middle(row: int) -> int:
-    return _ROW * row + _ROW // 2
+def _middle(place: int, row: int) -> int:
+    return row * place + row // 2
 
 
 def _node(report: TheoremReport, x: int, y: int) -> Markup:

@@ -69,7 +69,7 @@ def test_a_theorem_stands_below_what_it_uses() -> None:
     assert re.findall(r'<article class="finding" id="([\w-]+)"', page) == [
         "t-optimal-discriminator", "t-value", "t-saddle",
     ]  # fmt: skip
-    assert page.count('<path class="s-muted"') == 3
+    assert page.count('<path class="s-muted"') == 2 * 3  # once for wide screens, once for phones
     assert "Proved." in page
     assert "3 of 3 false variants refuted" in page
 
@@ -89,6 +89,37 @@ def test_the_headline_is_the_weakest_theorem(status: str, survives: bool, word: 
     heading = re.search(r"<h1>(.*?)</h1>", page, re.DOTALL)
     assert heading is not None
     assert word in heading[1]
+
+
+def test_theorems_are_grouped_by_topic_in_the_list_and_below() -> None:
+    gradient = theorem("gradient", BASE)
+    gradient.claims, gradient.title = {"S26": "proof"}, "A gradient"
+    page = render_theory_page([checked(gradient), checked(BASE)])
+    names = ["The game and its optimum", "Losses and their gradients"]
+    assert re.findall(r'<li class="topic"><a href="#[^"]+">([^<]+)</a>', page) == names
+    assert re.findall(r'<h2 class="topic" id="[^"]+">([^<]+)</h2>', page) == names
+    # a row for each theorem and each topic, so that a title stands beside its mark
+    heights = [
+        int(h) for h in re.findall(r'<div class="(?:wide|narrow)"><svg [^>]*height="(\d+)"', page)
+    ]
+    assert heights == [4 * 30, 4 * 48]
+    assert page.count("<article") == 2
+    alone = render_theory_page([checked(gradient)])
+    assert 'class="topic"' not in alone
+
+
+def test_every_theorem_of_the_shelf_has_a_topic_and_every_arc_goes_down() -> None:
+    from gancheck.content import theorems
+
+    shelf = theorems()
+    page = render_theory_page([checked(t) for t in shelf.values()])
+    assert "Further theorems" not in page
+    order = re.findall(r'<article class="finding" id="([\w-]+)"', page)
+    assert len(order) == len(shelf)
+    places = {name: place for place, name in enumerate(order)}
+    for t in shelf.values():
+        for used in t.uses:
+            assert places[f"t-{used.id}"] < places[f"t-{t.id}"], (used.id, t.id)
 
 
 def test_no_theorem_and_no_arc_are_pages_too() -> None:
