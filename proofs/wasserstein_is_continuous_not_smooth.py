@@ -32,7 +32,8 @@ from gancheck.theory import (
 from gancheck.theory.literature import ARJOVSKY_2017
 
 r, s, t, theta, e = sp.symbols("r s t theta e")
-positive, quarter = (0, sp.oo), sp.Rational(1, 4)
+low, high, width = sp.symbols("low high width")  # a curve's ends over an interval
+real, positive, quarter = (-sp.oo, sp.oo), (0, sp.oo), sp.Rational(1, 4)
 distance = sp.Abs(theta)  # of parallel lines, by moving each point across
 
 
@@ -78,6 +79,7 @@ def derive(c):
 
 
 tent_mass = t * (1 / t)  # base 2t, height 1/t, half of their product
+midpoint, chord = (low + high) / 2 + width / 2, (high - low) / width  # of Takagi's curve
 
 hypotheses = [
     Hypothesis(
@@ -97,8 +99,31 @@ hypotheses = [
     ),
     Hypothesis(
         "G is Lipschitz in theta, for derivatives almost everywhere",
-        convenient="absolute continuity of theta -> W1 suffices; a Lipschitz function has a "
-        "derivative almost everywhere (Rademacher's theorem)",
+        Witness(
+            {low: 0, high: 0, width: 1},
+            "samples 1 + T(theta) with Takagi's curve T, the sum of dist(2^n theta, Z)/2^n, are at "
+            "W1 = 1 + T from 0. Over a dyadic interval only the term of its own width w is new at "
+            "the midpoint, w/2 above the chord: each halving changes the slope by 1, up or down, "
+            "so the slopes around a point never settle: T is continuous and nowhere differentiable",
+            shows=[
+                Step(
+                    f"the slope over the {half} half is {word} by 1",
+                    equal(found - chord, change),
+                    Domain({low: real, high: real, width: positive}),
+                )
+                for half, word, found, change in (
+                    ("left", "larger", (midpoint - low) / (width / 2), 1),
+                    ("right", "smaller", (high - midpoint) / (width / 2), -1),
+                )
+            ],
+            breaks=[
+                Step(
+                    "the slope over the left half is within 1/2 of the slope over the whole",
+                    less((midpoint - low) / (width / 2) - chord, sp.Rational(1, 2)),
+                    Domain({low: real, high: real, width: positive}),
+                )
+            ],
+        ),
     ),
 ]
 
@@ -166,6 +191,8 @@ theorem = Theorem(
             ),
         )
     ],
+    note="Where G is Lipschitz in theta with an integrable constant, theta -> W1 is Lipschitz, and a "
+    "Lipschitz function has a derivative almost everywhere (Rademacher's theorem).",
     numeric=[
         NumericForm(
             "moving two atoms by +-h changes W1 to a point mass by at most h",
