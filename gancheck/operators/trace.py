@@ -8,7 +8,7 @@ exchangeable. Their spread is the error. A sketch that holds the whole range giv
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -16,13 +16,13 @@ import torch
 from scipy.stats import t as student
 
 from gancheck.operators.krylov_basis import rounding
-from gancheck.operators.linear_operator import OperatorError
+from gancheck.operators.linear_operator import LinearOperator, OperatorError
 
 if TYPE_CHECKING:
     from torch import Tensor
 
     from gancheck.operators.budget import Budget
-    from gancheck.operators.linear_operator import LinearOperator
+    from gancheck.operators.eigenpairs import Eigenpairs
 
 __all__ = ["Estimate", "trace"]
 
@@ -47,12 +47,19 @@ class Estimate:
 
 
 def trace(
-    operator: LinearOperator, *, products: int = 30, seed: int = 0, budget: Budget | None = None
+    operator: LinearOperator,
+    *,
+    known: Eigenpairs | None = None,
+    products: int = 30,
+    seed: int = 0,
+    budget: Budget | None = None,
 ) -> Estimate:
     """Estimate the trace of a square operator, symmetric or not.
 
     Args:
         operator: of size n; only products with A, none with its transpose.
+        known: pairs already found, with orthonormal vectors; they are taken out and their values
+            added, which is exact however well they converged, so that the sketch can hold others.
         products: at most so many, rounded down to an even number; fewer where n is reached first.
         seed: of the test vectors.
         budget: fewer products where less is left of it; told of each.
@@ -72,6 +79,9 @@ def trace(
         >>> round(trace(a).value, 9)
         6.0
     """
+    if known is not None:
+        rest = trace(_without(operator, known), products=products, seed=seed, budget=budget)
+        return replace(rest, value=rest.value + float(known.values.sum()))
     n = operator.shape[0]
     left = products if budget is None else int(min(products, budget.left))
     if left < 4 and left < n:
@@ -158,3 +168,19 @@ def _exact(operator: LinearOperator, budget: Budget | None) -> Estimate:
         error=rounding(operator.dtype) * size,
         products=n,
     )
+
+
+def _without(operator: LinearOperator, known: Eigenpairs) -> LinearOperator:
+    """A - X L X^T for the known pairs."""
+    rows = torch.as_tensor(np.ascontiguousarray(known.vectors.T))
+    rows = rows.to(operator.dtype).to(operator.device)
+    values = torch.as_tensor(known.values).to(rows)
+
+    def product(v: Tensor) -> Tensor:
+        return operator.matvec(v) - rows.T @ (values * (rows @ v))
+
+    def transposed(v: Tensor) -> Tensor:
+        return operator.rmatvec(v) - rows.T @ (values * (rows @ v))
+
+    n = operator.shape[0]
+    return LinearOperator(n, product, transposed, dtype=operator.dtype, device=operator.device)

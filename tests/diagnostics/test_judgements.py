@@ -21,7 +21,7 @@ from gancheck.measures.connectivity import bridge_mass
 from gancheck.measures.figures import figure_of
 from gancheck.measures.gradients import gradient_ratio
 from gancheck.measures.rotation import rotation
-from gancheck.measures.spectrum import hessian_spectra
+from gancheck.measures.spectrum import hessian_spectrum
 from gancheck.measures.stability import Outcome, local_stability
 from tests.oracles import tiny_game
 
@@ -37,7 +37,7 @@ def measured(code: str) -> Any:
         x = np.concatenate([rng.standard_normal((200, 2)), rng.standard_normal((200, 2)) + 30])
         return bridge_mass(x, x[::2] + 0.01)
     measure = {
-        "GC001": hessian_spectra,
+        "GC001": hessian_spectrum,
         "GC002": local_stability,
         "GC003": rotation,
         "GC004": gradient_ratio,
@@ -184,7 +184,7 @@ def test_every_figure_draws_at_both_widths(code: str, width: int) -> None:
 
 
 def test_figures_draw_for_exact_and_empty_measurements() -> None:
-    for measure in (hessian_spectra, local_stability, rotation):
+    for measure in (hessian_spectrum, local_stability, rotation):
         figure_of(measure(analytic.bilinear()).plot()).canvas.draw()
     rng = np.random.default_rng(0)
     blob = bridge_mass(rng.standard_normal((100, 9)), rng.standard_normal((50, 9)))

@@ -19,7 +19,7 @@ from gancheck.measures.connectivity import bridge_mass, components
 from gancheck.measures.gradients import gradient_ratio, per_sample_ratios
 from gancheck.measures.proportions import clopper_pearson
 from gancheck.measures.rotation import rotation
-from gancheck.measures.spectrum import hessian_spectra
+from gancheck.measures.spectrum import hessian_spectrum
 from gancheck.measures.stability import Outcome, field_norm, local_stability
 from gancheck.operators import GameJacobian
 from gancheck.operators.eigenpairs import NotConverged, ends, general, largest_norm
@@ -69,7 +69,7 @@ def test_a_search_that_stops_early_gives_no_extreme_instead_of_a_wrong_one() -> 
 
 def test_the_measured_spectrum_of_a_small_gan_is_the_dense_one() -> None:
     game = tiny_game()
-    found = hessian_spectra(game, PLAN)
+    found = hessian_spectrum(game, PLAN)
     j = jacobian_by_autograd(game, game.sample(64, seed=0)).numpy()
     split = game.sizes()[0]
     for player, block in (("generator", j[:split, :split]), ("discriminator", j[split:, split:])):
