@@ -9,6 +9,7 @@ two laws the size at which it would no longer matter is extrapolated.
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -52,6 +53,11 @@ class Growth:
     def scale(self) -> float:
         """The larger end in absolute value, mean over batches."""
         return float(np.abs(self.own.mean(0)).max())
+
+    @property
+    def lasting(self) -> float:
+        """The larger end of what the vectors find elsewhere, in absolute value."""
+        return float(np.abs(self.elsewhere.mean(0)).max())
 
     @property
     def gap(self) -> tuple[float, float]:
@@ -135,18 +141,20 @@ def settling(growths: Sequence[Growth], *, share: float = SETTLED) -> Quantity:
         share: of the larger end.
 
     Returns:
-        In samples; the interval holds both laws by which the part can fall and the error of the
-        part itself, so it is wide. Infinite at its upper end where the part is not resolved.
+        In samples. The end without the batch's part is taken from what the vectors find elsewhere;
+        where that is nothing, no batch is large enough. The interval holds both laws by which the
+        part can fall and the error of the part itself, so it is wide.
     """
     last = growths[-1]
-    if last.scale == 0.0:
-        return Quantity(value=1.0, unit="samples", low=1.0, high=1.0)
-    gap, error = (x / last.scale for x in last.gap)
+    gap, error = last.gap
     half = error * float(student.ppf(0.975, len(last.own) - 1))
     power = _power(growths)
+    allowed = share / (1.0 - share) * last.lasting  # part = share (lasting + part)
 
     def size(part: float, law: float) -> float:
-        return max(1.0, last.size * (max(part, 0.0) / share) ** (1.0 / law))
+        if part <= 0.0:
+            return 1.0
+        return max(1.0, last.size * (part / allowed) ** (1.0 / law)) if allowed > 0 else math.inf
 
     return Quantity(
         value=size(gap, power),
