@@ -1,28 +1,27 @@
 """Is the point an equilibrium, and does the game's flow contract there?
 
-Two questions in this order. Whether it is an equilibrium is a question about the expected field:
-the squared norm of a mean gradient is biased upwards by noise, so it is estimated from disjoint
-minibatches, U = mean over i != j of <v_i, v_j>, which is zero on average where the expected field
-is. Then the flow theta' = -v contracts locally iff every eigenvalue of J has positive real part
-(Hurwitz); the symmetric part S gives the sufficient side, since no real part lies below its
-smallest eigenvalue (Bendixson 1902).
+Two questions in this order. Whether it is an equilibrium is a question about the expected field
+(`measures.equilibrium`). Then the flow theta' = -v contracts locally iff every eigenvalue of J has
+positive real part (Hurwitz); what one batch proves about that stands in `measures.local_spectrum`.
+A batch's extreme eigenvalues are biased outwards, so what is claimed of the game must also hold on
+batches that did not choose the directions: for growth the eigenvalue of the expected Jacobian is
+estimated to first order by y^H J x / y^H x on fresh batches, with the right and left vectors of the
+first one.
 """
 
 from __future__ import annotations
 
 import time
 from dataclasses import dataclass
-from enum import StrEnum
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
-import torch
-from scipy import stats
 
 from gancheck.diagnosis import Measurement, Plan, Quantity
-from gancheck.games.game import Batch
+from gancheck.measures.equilibrium import field_norm, field_norm_on
 from gancheck.measures.figures import (
     DISCRIMINATOR,
+    FAILING,
     GENERATOR,
     MUTED,
     WASH,
@@ -35,30 +34,24 @@ from gancheck.measures.figures import (
     x_title,
     y_title,
 )
+from gancheck.measures.local_spectrum import NOISE_FLOOR, LocalSpectrum, Outcome, examine
 from gancheck.measures.spectrum import FRESH_BATCHES, fresh_seeds, mean_and_error
-from gancheck.operators import GameJacobian, LinearOperator
-from gancheck.operators.eigenpairs import complex_product, condition, ends, general
-from gancheck.operators.game_jacobian import field
+from gancheck.measures.step_bounds import alternating_bound, scaled, simultaneous_bound
+from gancheck.operators import GameJacobian
+from gancheck.operators.eigenpairs import complex_product
+from gancheck.operators.krylov_schur import krylov_schur
+from gancheck.operators.lanczos import lanczos
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
-    from gancheck.games.game import Game
+    from gancheck.games.game import Batch, Game
+    from gancheck.operators import LinearOperator
+    from gancheck.operators.budget import Budget
 
 __all__ = ["LocalStability", "Outcome", "field_norm", "local_stability"]
 
-# The sign of an eigenvalue is read only above this share of the spectral radius: wide networks have
-# hundreds of eigenvalues that are zero up to rounding, of either sign.
-NOISE_FLOOR = 1e-6
 _Z = 2.326  # one-sided 99 %
-
-
-class Outcome(StrEnum):
-    """What the evidence says, in the measure's own words."""
-
-    contracting = "contracting"
-    expanding = "expanding"
-    undetermined = "undetermined"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -67,216 +60,284 @@ class LocalStability(Measurement):
 
     Attributes:
         equilibrium: False where a player's expected gradient is certainly not zero (99 %), True
-            where it is zero exactly (analytic games), None where it cannot be told from zero.
+            where it is zero exactly (analytic games, a given batch), None where it cannot be told
+            from zero.
         verdict: whether the linearised flow contracts.
-        eigenvalues: extreme eigenvalues found on the first batch, complex.
+        because: what decided it, in a sentence.
+        eigenvalues: those found on the first batch, complex, ascending in real part; the whole
+            spectrum where `complete`.
+        discs: how far each may be from an eigenvalue of the batch's J, to first order; the residual
+            alone where its condition number was not computed.
         in_generator: share of each eigenvector's squared norm in the generator's coordinates.
         box: Bendixson's box (low, high, imag): every eigenvalue of the batch's J lies in
-            [low, high] x [-imag, imag]; imag is None where it was not computed.
-        step_known: whether the step bound is that of the optimiser's own preconditioned field.
+            [low, high] x [-imag, imag]; imag is infinite where it was not computed.
+        complete: whether every eigenvalue of the batch's J is among them.
+        step_known: whether the step bounds are those of the optimiser's own preconditioned field.
+        alternating: whether the optimiser is known to alternate.
+        stopped: whether the budget ended the measurement.
     """
 
     equilibrium: bool | None
     verdict: Outcome
+    because: str
     eigenvalues: np.ndarray
+    discs: np.ndarray
     in_generator: np.ndarray
-    box: tuple[float, float]
+    box: tuple[float, float, float]
+    complete: bool
     step_known: bool
+    alternating: bool
+    stopped: bool
 
     @page_style()
     def plot(self, width_px: int = WIDE) -> Axes:
-        """Extreme eigenvalues in the complex plane; colour: the player that holds the vector."""
-        _, ax = new_figure(width_px, 280)
+        """Eigenvalues in the complex plane with their discs, in Bendixson's box.
+
+        Colour: the player that holds the vector. A disc smaller than a dot is drawn as the dot.
+        """
+        _, ax = new_figure(width_px, 300)
         real, imag = np.real(self.eigenvalues), np.imag(self.eigenvalues)
-        low, high = self.box
-        reach = max(abs(low), abs(high), float(np.abs(real).max()), 1e-12)
-        tall = max(float(np.abs(imag).max()) * 1.4, reach * 1e-3)
+        low, high, side = self.box
+        reach = max(abs(low), abs(high), float(np.abs(real).max(initial=0.0)), 1e-12)
+        found = float(np.abs(imag).max(initial=0.0))
+        boxed = np.isfinite(side)
+        tall = max(1.15 * (side if boxed else 1.2 * found), reach * 1e-3)
         linear = reach / 100.0
-        ax.fill_between([low, high], -tall * 0.93, tall * 0.93, color=WASH, zorder=0)
-        for side, colour in ((True, GENERATOR), (False, DISCRIMINATOR)):
-            of = (self.in_generator >= 0.5) == side
-            ax.plot(real[of], imag[of], "o", color=colour, markersize=6)
+        half = side if boxed else tall
+        ax.fill_between([low, high], -half, half, color=WASH, zorder=0)
+        for mine, colour in ((True, GENERATOR), (False, DISCRIMINATOR)):
+            of = (self.in_generator >= 0.5) == mine
+            ax.plot(real[of], imag[of], "o", color=colour, markersize=5)
+        for x, y, r in zip(real, imag, np.minimum(self.discs, reach + tall), strict=True):
+            turn = np.linspace(0.0, 2.0 * np.pi, 60)
+            ax.plot(x + r * np.cos(turn), y + r * np.sin(turn), color=FAILING, linewidth=0.8)
         ax.axvline(0.0, color=MUTED, linewidth=1)
         ax.axhline(0.0, color=MUTED, linewidth=1)
         symlog(ax, "x", low=-1.6 * reach, high=1.6 * reach, linear=linear)
         ax.set_ylim(-tall, tall)
-        label(ax, 0.0, -0.85 * tall, "grows", MUTED, dx=-6, bold=False, align="right")
-        label(ax, 0.0, -0.85 * tall, "decays", MUTED, dx=6, bold=False)
-        label(ax, -1.6 * reach, 0.85 * tall, "vector mostly in G", GENERATOR, dx=4)
-        label(ax, 1.6 * reach, 0.85 * tall, "mostly in D", DISCRIMINATOR, dx=-4, align="right")
+        label(ax, 0.0, -0.9 * tall, "grows", MUTED, dx=-6, bold=False, align="right")
+        label(ax, 0.0, -0.9 * tall, "decays", MUTED, dx=6, bold=False)
+        label(ax, -1.6 * reach, 0.9 * tall, "vector mostly in G", GENERATOR, dx=4)
+        label(ax, 1.6 * reach, 0.9 * tall, "mostly in D", DISCRIMINATOR, dx=-4, align="right")
         y_title(ax, "imaginary part")
         x_title(ax, f"real part (linear within ±{number_text(linear, 2)})")
         return ax
 
 
-def field_norm(game: Game, *, minibatch: int, count: int, seed: int = 0) -> dict[str, Quantity]:
-    """Unbiased squared norm of the expected field, whole and by player, from disjoint minibatches.
-
-    Finite data is dealt without replacement, so `count` is lowered to what it holds; latents are
-    always fresh. The interval's lower end is a one-sided limit by the jackknife: 99 % for the whole
-    field, 99.5 % for each player's part, so that both together err in 1 %.
-
-    Args:
-        game: any game; for an analytic one the field is exact.
-        minibatch: samples in each.
-        count: minibatches asked for.
-        seed: of the deal.
-
-    Returns:
-        `field_norm`, `field_norm_generator`, `field_norm_discriminator`: squared norms.
-
-    Raises:
-        ValueError: fewer than 4 disjoint minibatches fit in the data.
-    """
-    names = ("field_norm", "field_norm_generator", "field_norm_discriminator")
-    split = game.sizes()[0]
-    if game.analytic:
-        v = field(game, game.sample(1))
-        exact = [float(x @ x) for x in (v, v[:split], v[split:])]
-        return {
-            n: Quantity(value=x, kind="exact", low=x, high=x)
-            for n, x in zip(names, exact, strict=True)
-        }
-    vs = torch.stack([field(game, b) for b in _dealt(game, minibatch, count, seed)]).double()
-    out = {}
-    for name, part in zip(names, (vs, vs[:, :split], vs[:, split:]), strict=True):
-        value, error = _u_statistic(part)
-        level = 0.99 if name == "field_norm" else 0.995
-        limit = float(stats.t.ppf(level, df=len(vs) - 1)) * error
-        out[name] = Quantity(
-            value=value, sampling_error=error, low=value - limit, high=value + 2.0 * error
-        )
-    return out
-
-
-def local_stability(game: Game, plan: Plan | None = None) -> LocalStability:
+def local_stability(
+    game: Game,
+    batch: Batch | None = None,
+    *,
+    plan: Plan | None = None,
+    eta: float = 1e-3,
+    budget: Budget | None = None,
+) -> LocalStability:
     """Answer both questions with errors.
 
+    Args:
+        game: any game.
+        batch: measured on it alone where given, as a game of its own; otherwise on the plan's
+            batches, and what is claimed is claimed of the game.
+        plan: batch size, number of batches, seed.
+        eta: accepted chance of a wrong `stable`, where Lanczos decides.
+        budget: products (one of the symmetric part counts as one) or seconds; where it is gone the
+            measurement ends with what it has, `undetermined` unless that was enough.
+
     Returns:
-        Quantities `field_norm` (squared; see `field_norm`), `min_real` (leftmost real part on the
-        first batch; numerical error: residual times eigenvalue condition number; sampling error:
-        standard deviation over batches), `min_real_fresh` (its Rayleigh quotient on fresh
-        batches), `bendixson_low` and `bendixson_low_fresh` (the same for the symmetric part), and
-        `largest_step`: upper bound on the contracting step over the resolved spectrum, present
-        where every resolved eigenvalue has positive real part.
+        Quantities `field_norm` (squared; see `field_norm`) and its two parts; `min_real` (leftmost
+        real part found on the first batch; numerical error: condition number times residual and
+        rounding, doubled; sampling error: standard deviation over batches), `min_real_fresh` (the
+        Rayleigh quotient of its vector on fresh batches), `min_real_expected` (the same eigenvalue
+        of the expected Jacobian, to first order), `bendixson_low`, `bendixson_high`,
+        `bendixson_imag` (no eigenvalue of the batch's J lies outside), `bendixson_low_fresh`,
+        `spectral_radius`, and where every resolved eigenvalue above the noise floor decays
+        `largest_step` and `largest_step_alternating`. Fewer where the budget ended.
 
     Raises:
-        NotConverged: the eigensolver gave up.
+        ValueError: eta not in (0, 1).
 
-    Cost: 100 to 400 products of J a batch.
+    Cost: some 250 products of J on the first batch, up to 800 more where positive definiteness is
+    near enough to be certified; 60 on each further batch and 3 on each fresh one.
     """
+    if not 0.0 < eta < 1.0:
+        raise ValueError(f"eta must be between 0 and 1, got {eta}")
     plan = plan or Plan()
     start = time.perf_counter()
-    quantities = field_norm(game, minibatch=plan.gradient_batch, count=64, seed=plan.seed)
-    seeds = [plan.seed + s for s in range(1 if game.analytic else plan.batches)]
-    jacobian = GameJacobian(game, game.sample(plan.batch_size, seed=seeds[0]))
-    left = general(jacobian, "SR", k=3, seed=plan.seed, tol=1e-4)
-    right = general(jacobian, "LM", k=6, seed=plan.seed, tol=1e-2)
-    symmetric = ends(jacobian.symmetric, each=1, seed=plan.seed, tol=1e-4)
-    kappa = condition(jacobian, complex(left.values[0]), left.vectors[:, 0], seed=plan.seed)
-    others = [_leftmost(game, plan.batch_size, seed) for seed in seeds[1:]]
-    spread = np.array([[complex(left.values[0]).real, symmetric.values[0]], *others])
-    fresh = _fresh(game, plan, left.vectors[:, 0], symmetric.vectors[:, 0])
-    radius = float(np.abs(right.values).max())
-    sampled = not game.analytic
-    errors = (kappa * float(left.residuals[0]), float(symmetric.residuals[0]))
-    for i, name in enumerate(("min_real", "bendixson_low")):
-        mean, error = mean_and_error(fresh[:, i])
-        quantities[name] = Quantity(
-            value=float(spread[0, i]),
-            error=errors[i],
-            sampling_error=float(spread[:, i].std(ddof=1)) if sampled else None,
-            kind="estimate" if i == 0 or not sampled else "lower",
-        )
-        quantities[f"{name}_fresh"] = Quantity(
-            value=mean,
-            error=0.0 if sampled else errors[i],
-            sampling_error=error if sampled else None,
-        )
-    values = np.concatenate([left.values, right.values])
-    vectors = np.concatenate([left.vectors, right.vectors], axis=1)
-    step = _largest_step(game, jacobian, values, plan.seed)
-    if step is not None:
-        quantities["largest_step"] = step
+    alone = batch is not None or game.analytic
+    first = game.sample(plan.batch_size, seed=plan.seed) if batch is None else batch
+    quantities = (
+        field_norm_on(game, first)
+        if alone
+        else field_norm(game, minibatch=plan.gradient_batch, count=64, seed=plan.seed)
+    )
+    jacobian = GameJacobian(game, first)
+    local = examine(game, jacobian, first, eta=eta, seed=plan.seed, budget=budget)
+    radius = 0.0 if local is None else local.radius
+    stopped = local is None or local.stopped
+    if local is not None:
+        others = np.zeros((0, 2)) if alone else _elsewhere(game, plan, budget)
+        fresh = np.zeros((0, 3)) if alone else _fresh(game, plan, local, budget)
+        stopped = stopped or not (alone or (len(others) and len(fresh) >= _LEAST_FRESH))
+        quantities.update(_numbers(local, others, fresh))
+        quantities.update(_steps(game, jacobian, local, plan.seed, budget))
+    outcome, because = _outcome(local, quantities, alone=alone)
     return LocalStability(
         quantities=quantities,
-        rows=[
-            {"real": float(v.real), "imag": float(v.imag), "residual": float(r)}
-            for v, r in zip(values, [*left.residuals, *right.residuals], strict=True)
-        ],
+        rows=_rows(local),
         provenance={
-            "batch_size": plan.batch_size,
-            "batches": len(seeds),
-            "minibatch": plan.gradient_batch,
-            "fresh_batches": FRESH_BATCHES if sampled else 0,
-            "eigenvalue_condition": kappa,
-            "spectral_radius": radius,
+            "batch_size": first.size,
+            "batches": 1 if alone else plan.batches,
+            "minibatch": 0 if alone else plan.gradient_batch,
+            "fresh_batches": 0 if alone else FRESH_BATCHES,
+            "noise_floor": NOISE_FLOOR,
+            "eta": eta,
+            **_how(local),
             "symmetry_defect": jacobian.symmetry_defect,
             "products": jacobian.products,
             "seed": plan.seed,
             "dtype": str(game.dtype),
             "seconds": time.perf_counter() - start,
         },
-        equilibrium=_is_equilibrium(quantities, radius, exact=game.analytic),
-        verdict=_outcome(quantities, radius),
-        eigenvalues=values,
-        in_generator=(np.abs(vectors[: jacobian.split]) ** 2).sum(0)
-        / (np.abs(vectors) ** 2).sum(0),
-        box=(float(symmetric.values[0]), float(symmetric.values[-1])),
+        equilibrium=_is_equilibrium(quantities, radius, exact=alone),
+        verdict=outcome,
+        because=because,
+        eigenvalues=np.zeros(0, dtype=complex) if local is None else local.values,
+        discs=np.zeros(0) if local is None else _discs(local),
+        in_generator=np.zeros(0) if local is None else _shares(local, jacobian.split),
+        box=(0.0, 0.0, 0.0) if local is None else (local.low, local.high, local.a_norm),
+        complete=local is not None and local.complete,
         step_known=game.step is not None,
+        alternating=game.step is not None and game.step.alternating,
+        stopped=stopped,
     )
 
 
-def _u_statistic(v: torch.Tensor) -> tuple[float, float]:
-    """Mean of <v_i, v_j> over i != j, and its jackknife standard error, for v [m, n]."""
-    m = v.shape[0]
-    total, squares = v.sum(0), (v * v).sum(1)
-    inner = v @ total  # <v_i, sum>
-    everything, own = float(total @ total), float(squares.sum())
-    value = (everything - own) / (m * (m - 1))
-    without = (everything - 2.0 * inner + squares) - (own - squares)
-    dropped = without / ((m - 1) * (m - 2))
-    error = float(((dropped - dropped.mean()) ** 2).sum() * (m - 1) / m) ** 0.5
-    return value, error
+_LEAST_FRESH = 4  # quotients for a standard error
 
 
-def _dealt(game: Game, minibatch: int, count: int, seed: int) -> list[Batch]:
-    """Disjoint minibatches: real data dealt without replacement, latents fresh."""
-    limit = game.data.size
-    fits = count if limit is None else min(count, limit // minibatch)
-    if fits < 4:
-        raise ValueError(
-            f"the data must hold at least 4 disjoint minibatches of {minibatch} samples, "
-            f"it holds {limit} samples"
+def _numbers(local: LocalSpectrum, others: np.ndarray, fresh: np.ndarray) -> dict[str, Quantity]:
+    """The first batch's numbers, their spread over others, and what fresh batches say of them."""
+    pair = local.leftmost
+    value = float(local.values[0].real)
+    first = np.array([[value, local.low]])
+    spread = np.concatenate([first, others]).std(axis=0, ddof=1) if len(others) else None
+    errors = (float("inf") if pair is None else pair.error, local.low_error)
+    out: dict[str, Quantity] = {
+        "spectral_radius": Quantity(
+            value=local.radius, kind="exact" if local.complete else "lower"
+        ),
+        "bendixson_high": Quantity(value=local.high, error=local.low_error),
+    }
+    if np.isfinite(local.a_norm):
+        out["bendixson_imag"] = Quantity(
+            value=local.a_norm, low=local.a_norm, high=local.a_bound, kind="estimate"
         )
-    real = game.draw_real(fits * minibatch, seed=seed)
-    latent = game.draw_latent(fits * minibatch, seed=seed + 1)
-    return [
-        Batch(real=r, latent=z, seed=seed + i)
-        for i, (r, z) in enumerate(zip(real.split(minibatch), latent.split(minibatch), strict=True))
-    ]
+    for i, name in enumerate(("min_real", "bendixson_low")):
+        out[name] = Quantity(
+            value=float(first[0, i]),
+            error=errors[i],
+            sampling_error=None if spread is None else float(spread[i]),
+            kind="lower" if i and spread is not None else "estimate",
+        )
+    if len(fresh) >= _LEAST_FRESH:
+        names = ("min_real_fresh", "bendixson_low_fresh", "min_real_expected")
+        for i, name in enumerate(names):
+            if np.isfinite(fresh[:, i]).all():
+                mean, error = mean_and_error(fresh[:, i])
+                out[name] = Quantity(value=mean, sampling_error=error)
+    elif spread is None:  # one batch is the whole game: nothing is fresh
+        out["min_real_fresh"] = Quantity(value=value, error=errors[0])
+        out["bendixson_low_fresh"] = Quantity(value=local.low, error=errors[1])
+    return out
 
 
-def _leftmost(game: Game, batch_size: int, seed: int) -> list[float]:
-    """Leftmost real part of J and of S on another batch."""
-    jacobian = GameJacobian(game, game.sample(batch_size, seed=seed))
-    left = general(jacobian, "SR", k=1, seed=seed, tol=1e-3)
-    low = ends(jacobian.symmetric, each=1, seed=seed, tol=1e-3)
-    return [float(left.values[0].real), float(low.values[0])]
-
-
-def _fresh(game: Game, plan: Plan, x: np.ndarray, s: np.ndarray) -> np.ndarray:
-    """Re x^H J x and s^T S s [batches, 2] on batches that chose neither vector."""
-    out = []
-    for seed in [plan.seed] if game.analytic else list(fresh_seeds(plan)):
+def _elsewhere(game: Game, plan: Plan, budget: Budget | None) -> np.ndarray:
+    """Leftmost real part of J and of S [batches - 1, 2] on the plan's other batches."""
+    out: list[list[float]] = []
+    for seed in range(plan.seed + 1, plan.seed + plan.batches):
+        if budget is not None and budget.exhausted:
+            break
         jacobian = GameJacobian(game, game.sample(plan.batch_size, seed=seed))
-        out.append(
-            [
-                float(np.vdot(x, complex_product(jacobian, x)).real),
-                float(s @ complex_product(jacobian, s)),
-            ]
+        left = krylov_schur(
+            jacobian, "SR", k=1, tol=1e-3, seed=seed, split=jacobian.split, budget=budget
         )
-    return np.array(out)
+        low = lanczos(jacobian.symmetric, top=0, bottom=1, tol=1e-3, seed=seed, budget=budget)
+        if not len(left.values) or not len(low.values):
+            break
+        out.append([float(left.values[0].real), float(low.values[0])])
+    return np.array(out).reshape(len(out), 2)
+
+
+def _fresh(game: Game, plan: Plan, local: LocalSpectrum, budget: Budget | None) -> np.ndarray:
+    """Re x^H J x, s^T S s and Re y^H J x / y^H x [batches, 3] on batches that chose no vector."""
+    pair = local.witness
+    x = local.vectors[:, 0] if pair is None else pair.right
+    s = local.low_vector
+    out: list[list[float]] = []
+    for seed in fresh_seeds(plan):
+        if budget is not None and (budget.exhausted or budget.left < 3):
+            break
+        jacobian = GameJacobian(game, game.sample(plan.batch_size, seed=seed))
+        image = complex_product(jacobian, x)
+        two_sided = (
+            complex(np.vdot(pair.left, image) / np.vdot(pair.left, x)).real
+            if pair is not None and np.isfinite(pair.condition)
+            else float("nan")
+        )
+        out.append(
+            [float(np.vdot(x, image).real), float(s @ complex_product(jacobian, s)), two_sided]
+        )
+        if budget is not None:
+            budget.spend(jacobian.products)
+    return np.array(out).reshape(len(out), 3)
+
+
+def _steps(
+    game: Game,
+    jacobian: GameJacobian,
+    local: LocalSpectrum,
+    seed: int,
+    budget: Budget | None,
+) -> dict[str, Quantity]:
+    """The steps that contract on the resolved spectrum; none where some of it does not decay.
+
+    Where the optimiser's step is known the spectrum is that of diag(step) J and the bounds are
+    multiples of the step in use; momentum is left out.
+    """
+    operator: LinearOperator = jacobian
+    values, matrix = local.values[local.converged], local.matrix
+    unit = "step"
+    if game.step is not None:
+        unit, operator = "steps in use", scaled(jacobian, game.step.scale)
+        if matrix is not None:
+            matrix = game.step.scale.double().cpu().numpy()[:, None] * matrix
+            values = np.linalg.eigvals(matrix)
+        else:
+            found = krylov_schur(operator, ("SR", "LM"), k=6, tol=1e-2, seed=seed, budget=budget)
+            values = found.values[found.converged]
+    if not len(values):
+        return {}
+    floor = NOISE_FLOOR * float(np.abs(values).max())
+    bound = simultaneous_bound(values, floor=floor)
+    if bound is None:
+        return {}
+    whole = local.complete and matrix is not None
+    out = {"largest_step": Quantity(value=bound, unit=unit, kind="estimate" if whole else "upper")}
+    alternating = alternating_bound(
+        operator,
+        split=jacobian.split,
+        start=bound,
+        floor=floor,
+        matrix=matrix,
+        seed=seed,
+        budget=budget,
+    )
+    if alternating is not None:
+        step, width = alternating
+        out["largest_step_alternating"] = Quantity(
+            value=step, error=width, unit=unit, kind="estimate" if whole else "upper"
+        )
+    return out
 
 
 def _is_equilibrium(quantities: dict[str, Quantity], radius: float, *, exact: bool) -> bool | None:
@@ -287,52 +348,77 @@ def _is_equilibrium(quantities: dict[str, Quantity], radius: float, *, exact: bo
     return False if any(quantities[p].interval[0] > 0.0 for p in parts) else None
 
 
-def _outcome(quantities: dict[str, Quantity], radius: float) -> Outcome:
-    """Expanding or contracting only where fresh data says so beyond its error and the noise floor."""
-    floor = NOISE_FLOOR * radius
-
-    def bounds(name: str) -> tuple[float, float]:
-        q = quantities[name]
-        half = q.error + _Z * (q.sampling_error or 0.0)
-        return q.value - half, q.value + half
-
-    batch = quantities["min_real"]
-    if bounds("min_real_fresh")[1] < -floor and batch.value + batch.error < -floor:
-        return Outcome.expanding
+def _outcome(
+    local: LocalSpectrum | None, quantities: dict[str, Quantity], *, alone: bool
+) -> tuple[Outcome, str]:
+    """What one batch proves, kept only where the other batches bear it out."""
+    if local is None:
+        return Outcome.undetermined, "the budget ended before an eigenvalue was found"
+    if alone or local.outcome is Outcome.undetermined:
+        return local.outcome, local.because
+    floor = NOISE_FLOOR * local.radius
+    if local.outcome is Outcome.unstable:
+        expected = quantities.get("min_real_expected")
+        if expected is None:
+            return Outcome.undetermined, f"{local.because}; fresh batches could not be asked"
+        if expected.value + _Z * (expected.sampling_error or 0.0) < -floor:
+            return Outcome.unstable, f"{local.because}; fresh batches confirm it"
+        return Outcome.undetermined, (
+            f"{local.because}, on its own batch; fresh batches do not confirm it"
+        )
     low = quantities["bendixson_low"]
-    # Contraction is claimed only where no batch has a direction of growth: the fresh quotient of
-    # one direction says nothing about the others.
-    if low.value - low.error - _Z * (low.sampling_error or 0.0) > floor:
-        return Outcome.contracting
-    if low.sampling_error is None and batch.value - batch.error > floor:
-        return Outcome.contracting
-    return Outcome.undetermined
+    # Stability is claimed only where no batch has a direction of growth: the fresh quotient of one
+    # direction says nothing about the others.
+    spread = low.sampling_error
+    if spread is not None and low.value - low.error - _Z * spread > floor:
+        return Outcome.stable, f"{local.because}; so it is on every batch within their spread"
+    return Outcome.undetermined, (
+        f"{local.because}, on its own batch; the symmetric part is not positive beyond its spread "
+        "over batches"
+    )
 
 
-def _largest_step(
-    game: Game, jacobian: GameJacobian, values: np.ndarray, seed: int
-) -> Quantity | None:
-    """Least 2 Re l / |l|^2 over the resolved spectrum, an upper bound; None where some Re l <= 0.
+def _shares(local: LocalSpectrum, split: int) -> np.ndarray:
+    weight = np.abs(local.vectors) ** 2
+    return weight[:split].sum(0) / weight.sum(0)
 
-    Where the optimiser's step is known the spectrum is that of diag(step) J and the bound is a
-    multiple of the step in use; momentum is left out.
-    """
-    unit = "step"
-    if game.step is not None:
-        scale = game.step.scale.to(dtype=jacobian.dtype, device=jacobian.device)
-        scaled = LinearOperator(
-            jacobian.shape[0],
-            lambda v: scale * jacobian.matvec(v),
-            lambda v: jacobian.rmatvec(scale * v),
-            dtype=jacobian.dtype,
-            device=jacobian.device,
-        )
-        values = np.concatenate(
-            [general(scaled, which, k=6, seed=seed, tol=1e-2).values for which in ("SR", "LM")]
-        )
-        unit = "steps in use"
-    real, radius = np.real(values), float(np.abs(values).max())
-    if radius == 0.0 or real.min() <= NOISE_FLOOR * radius:
-        return None
-    bound = float((2.0 * real / np.abs(values) ** 2).min())
-    return Quantity(value=bound, unit=unit, kind="upper")
+
+def _discs(local: LocalSpectrum) -> np.ndarray:
+    """Radius about each value: an examined pair's own error, elsewhere the residual."""
+    discs = local.residuals.copy()
+    for pair in (local.leftmost, local.witness):
+        if pair is not None and np.isfinite(pair.error):
+            discs[int(np.argmin(np.abs(local.values - pair.value)))] = pair.error
+    return discs
+
+
+def _rows(local: LocalSpectrum | None) -> list[dict[str, Any]]:
+    if local is None:
+        return []
+    scale = local.radius or 1.0
+    return [
+        {
+            "real": float(v.real),
+            "imag": float(v.imag),
+            "residual": float(r),
+            "real_relative": float(v.real) / scale,
+            "sign_known": bool(abs(v.real) > NOISE_FLOOR * scale),
+            "converged": bool(c),
+        }
+        for v, r, c in zip(local.values, local.residuals, local.converged, strict=True)
+    ]
+
+
+def _how(local: LocalSpectrum | None) -> dict[str, Any]:
+    if local is None:
+        return {}
+    converged, run, needed = local.steps
+    return {
+        "eigenvalue_condition": None if local.leftmost is None else local.leftmost.condition,
+        "spectral_radius": local.radius,
+        "whole_spectrum": local.complete,
+        "no_real_part_below": local.low_bound,
+        "steps_that_converged": converged,
+        "steps_run": run,
+        "steps_that_certify": needed,
+    }

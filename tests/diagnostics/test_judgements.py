@@ -23,6 +23,7 @@ from gancheck.measures.gradients import gradient_ratio
 from gancheck.measures.rotation import rotation
 from gancheck.measures.spectrum import hessian_spectrum
 from gancheck.measures.stability import Outcome, local_stability
+from gancheck.operators.budget import Budget
 from tests.oracles import tiny_game
 
 PLAN = Plan(batch_size=32, batches=4, samples=200, gradient_batch=16, probes=8)
@@ -38,7 +39,7 @@ def measured(code: str) -> Any:
         return bridge_mass(x, x[::2] + 0.01)
     measure = {
         "GC001": hessian_spectrum,
-        "GC002": local_stability,
+        "GC002": lambda game, plan: local_stability(game, plan=plan),
         "GC003": rotation,
         "GC004": gradient_ratio,
     }[code]
@@ -85,12 +86,12 @@ def test_gc001_judges_by_fresh_curvature_alone(bottom: Quantity, expected: Verdi
 @pytest.mark.parametrize(
     ("equilibrium", "outcome", "expected"),
     [
-        (True, Outcome.contracting, Verdict.sound),
-        (True, Outcome.expanding, Verdict.failing),
-        (None, Outcome.expanding, Verdict.failing),
+        (True, Outcome.stable, Verdict.sound),
+        (True, Outcome.unstable, Verdict.failing),
+        (None, Outcome.unstable, Verdict.failing),
         (True, Outcome.undetermined, Verdict.undecided),
-        (False, Outcome.contracting, Verdict.sound),
-        (False, Outcome.expanding, Verdict.warning),
+        (False, Outcome.stable, Verdict.sound),
+        (False, Outcome.unstable, Verdict.warning),
         (False, Outcome.undetermined, Verdict.undecided),
     ],
 )
@@ -104,10 +105,21 @@ def test_gc002_never_fails_away_from_an_equilibrium(
 def test_gc002_warns_where_the_known_step_exceeds_its_bound() -> None:
     found = with_values(
         "GC002",
-        {"equilibrium": True, "verdict": Outcome.contracting, "step_known": True},
+        {"equilibrium": True, "verdict": Outcome.stable, "step_known": True},
         largest_step=Quantity(value=0.5, kind="upper"),
+        largest_step_alternating=Quantity(value=2.0),
     )
     assert verdict("GC002", found) is Verdict.warning
+    alternates = replace(found, alternating=True)
+    assert verdict("GC002", alternates) is Verdict.sound
+
+
+def test_gc002_is_undecided_where_the_budget_left_nothing_to_judge_by() -> None:
+    found = local_stability(tiny_game(), plan=PLAN, budget=Budget(products=3))
+    assert found.stopped
+    finding = content.diagnostics()["GC002"].judge(found)
+    assert finding.verdict is Verdict.undecided
+    assert "budget" in finding.because
 
 
 @pytest.mark.parametrize(

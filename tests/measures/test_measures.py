@@ -118,12 +118,12 @@ def test_estimated_rotation_covers_the_dense_ratio() -> None:
 @given(a=st.floats(0.05, 3), b=st.floats(-3, 3), seed=st.integers(0, 100))
 def test_stability_of_planted_games_is_read_right(a: float, b: float, seed: int) -> None:
     stable = local_stability(analytic.planted([(a, b), (1.0, 0.5)], seed=seed))
-    assert stable.verdict is Outcome.contracting
+    assert stable.verdict is Outcome.stable
     assert stable.equilibrium
     bound = min(2 * x / (x * x + y * y) for x, y in ((a, b), (1.0, 0.5)))
     assert stable.quantities["largest_step"].value == pytest.approx(bound, rel=1e-5)
     unstable = local_stability(analytic.planted([(-a, b), (1.0, 0.5)], seed=seed))
-    assert unstable.verdict is Outcome.expanding
+    assert unstable.verdict is Outcome.unstable
     assert unstable.quantities["min_real"].value == pytest.approx(-a, abs=1e-6)
     assert "largest_step" not in unstable.quantities
 
@@ -136,7 +136,7 @@ def test_a_neutral_point_is_neither_stable_nor_unstable() -> None:
 
 def test_bendixson_holds_on_a_small_gan() -> None:
     game = tiny_game()
-    found = local_stability(game, PLAN)
+    found = local_stability(game, plan=PLAN)
     truth = torch.linalg.eigvals(GameJacobian(game, game.sample(64, seed=0)).dense())
     q = found.quantities
     assert q["min_real"].value == pytest.approx(float(truth.real.min()), abs=1e-9)
