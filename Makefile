@@ -34,7 +34,9 @@ calibrate: $(VENV)/.ready
 	HYPOTHESIS_PROFILE=deep $(BIN)/pytest --calibrate
 
 bench: $(VENV)/.ready
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check -e '.[bench]' -c constraints.txt
 	$(BIN)/python benchmarks/first_journey.py
+	$(BIN)/python benchmarks/bench_support.py
 
 # About 40 minutes of one core the first time; finished runs are kept in reports/runs.
 gallery: $(VENV)/.ready
