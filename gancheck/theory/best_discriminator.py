@@ -11,25 +11,21 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 from itertools import pairwise
-from typing import Any, Literal
+from typing import Any, Literal, TypeAlias
 
 import sympy as sp
 
 from gancheck.theory.best_path import Best, Stretch, below, joined
 from gancheck.theory.expressions import d, tidy, u
 from gancheck.theory.global_maximum import compared, vertices
-from gancheck.theory.loss_pieces import (
-    Interval,
-    LossRefused,
-    branch,
-    kinks,
-)
+from gancheck.theory.loss_pieces import Interval, LossRefused, branch, finite_at, kinks
 from gancheck.theory.one_variable import end_limit, sign_between, zeros_between
 from gancheck.theory.ratio_inverse import halved, places, solved
 
 __all__ = ["best", "centred", "closed"]
 
 _DEEPEST = 4
+_Shape: TypeAlias = Literal["up", "down", "flat", "top", "dip", "level"]
 
 
 class _Open(Exception):
@@ -40,14 +36,17 @@ class _Open(Exception):
 class _Piece:
     """A piece on which the slope has one of five shapes in d, whatever u is.
 
-    `top` rises and then falls once as d grows, where u is in (r at its ends); `dip` the reverse.
+    `top` rises and then falls once as d grows, where u is in (r at its ends); `dip` the reverse;
+    `level` rises or falls throughout, as u is on one side of r or the other. `reached` is whether
+    the terms are finite at both ends of a level piece, where it is greatest.
     """
 
     at: Interval
-    shape: Literal["up", "down", "flat", "top", "dip", "level"]
+    shape: _Shape
     ratio: Any = None
     ends: tuple[Any, Any] = (sp.Integer(0), sp.Integer(0))
     real_rises: bool = True
+    reached: bool = True
 
 
 def best(real: Any, fake: Any, domain: Interval) -> Best:
@@ -113,8 +112,9 @@ def _shapes(real: Any, fake: Any, at: Interval, depth: int) -> list[_Piece]:
 
     if rise == 0:
         one = sign_between(fall, d, low, high)
-        shape = {"+": "up", ">=": "up", "-": "down", "<=": "down", "0": "flat"}.get(one or "")
-        return [_Piece(at, shape)] if shape else cut(fall, "FAKE'")  # pyright: ignore[reportArgumentType]
+        shapes: dict[str | None, _Shape] = {"+": "up", ">=": "up", "-": "down", "<=": "down"}
+        shapes["0"] = "flat"
+        return [_Piece(at, shapes[one])] if one in shapes else cut(fall, "FAKE'")
     sign = sign_between(rise, d, low, high)
     if sign not in ("+", "-"):
         return cut(rise, "REAL'")
@@ -128,7 +128,9 @@ def _one_shape(
     """The shape where REAL' keeps its sign, or the expression whose zeros cut the piece."""
     monotone = _Piece(at, "up" if ups else "down")  # where the ratio is nowhere positive
     if not ratio.has(d):
-        level = _Piece(at, "level", ratio, (ratio, ratio), ups)
+        ends = [e for e in (at.low, at.high) if not e.is_infinite]
+        reached = len(ends) == 2 and all(finite_at(t, e) for t in (real, fake) for e in ends)
+        level = _Piece(at, "level", ratio, (ratio, ratio), ups, reached)
         return level if ratio.is_positive else monotone
     turn = _turn(ratio, real, fake, at)
     if turn in ("mixed", None):
@@ -148,37 +150,38 @@ def _one_shape(
 
 
 def _turn(ratio: Any, real: Any, fake: Any, at: Interval) -> str | None:
-    """The sign of r', directly, by log r where r is a product, or since both terms are concave."""
+    """The sign of r' where r > 0: directly, by log r, or since both terms are concave."""
     low, high = at.low, at.high
     slope = sign_between(sp.diff(ratio, d), d, low, high)
-    if slope is not None:
+    if slope not in (None, "mixed"):
         return slope
     around = sign_between(ratio, d, low, high)
-    if around not in ("+", "-"):
-        return None
+    if slope == "mixed" or around not in ("+", "-"):
+        return slope
+    bends = {sign_between(sp.diff(t, d, 2), d, low, high) for t in (real, fake)}
+    if around == "+" and "-" in bends and bends <= {"-", "<=", "0"}:
+        return sign_between(sp.diff(real, d), d, low, high)  # r' REAL' = -(u REAL'' + FAKE'') > 0
     rate = sp.Integer(0)
     product: Any = sp.powdenest(ratio)
     for factor in sp.Mul.make_args(product):
         base, power = factor.as_base_exp()
         rate += sp.diff(power, d) * sp.log(base) + power * sp.diff(base, d) / base
     slope = sign_between(rate, d, low, high)
-    if slope is not None:
-        turned = {"+": "-", "-": "+", ">=": "<=", "<=": ">="}
-        return slope if around == "+" else turned.get(slope, slope)
-    bends = {sign_between(sp.diff(t, d, 2), d, low, high) for t in (real, fake)}
-    if around == "+" and bends == {"-"}:
-        return sign_between(sp.diff(real, d), d, low, high)  # r' REAL' = -(u REAL'' + FAKE'') > 0
-    return None
+    turned = {"+": "-", "-": "+", ">=": "<=", "<=": ">="}
+    return slope if around == "+" else turned.get(slope or "", slope)
 
 
 def _path(pieces: list[_Piece], domain: Interval) -> Best | None:
     """Follow one maximum from u = 0 to infinity; None where there may be several."""
     moving = [p for p in pieces if p.shape in ("top", "level", "dip")]
-    if any(p.shape in ("dip", "flat") for p in pieces) or len({p.real_rises for p in moving}) > 1:
+    if any(p.shape == "dip" for p in pieces) or len({p.real_rises for p in moving}) > 1:
         return None
     rising = moving[0].real_rises if moving else True
-    order = pieces if rising else pieces[::-1]
-    climb, over = ("up", "down") if rising else ("down", "up")
+    climb: _Shape = "up" if rising else "down"
+    over: _Shape = "down" if rising else "up"
+    order = _without_flat_ends(pieces if rising else pieces[::-1], climb, over)
+    if any(p.shape == "flat" for p in order):
+        return None
     first = next((i for i, p in enumerate(order) if p.shape != climb), len(order))
     last = next((i for i, p in enumerate(order) if i >= first and p.shape == over), len(order))
     if any(p.shape != over for p in order[last:]):
@@ -192,11 +195,28 @@ def _path(pieces: list[_Piece], domain: Interval) -> Best | None:
     return _walk(middle, begin, (first == 0, last == len(order)), domain, rising=rising)
 
 
+def _without_flat_ends(order: list[_Piece], climb: _Shape, over: _Shape) -> list[_Piece]:
+    """A constant stretch beside a piece where every u has its peak lies below that peak."""
+    inner = [i for i, p in enumerate(order) if p.shape != "flat"]
+    if not inner:
+        return order
+    first, last = inner[0], inner[-1]
+    peaks = [order[i].shape == "top" for i in (first, last)]
+    early = peaks[0] and any(not below(sp.Integer(0), e) for e in order[first].ends)
+    late = peaks[1] and sp.oo in order[last].ends
+    return [
+        replace(p, shape=climb) if early and i < first
+        else replace(p, shape=over) if late and i > last
+        else p
+        for i, p in enumerate(order)
+    ]  # fmt: skip
+
+
 def _walk(
     middle: list[_Piece], begin: Any, at_ends: tuple[bool, bool], domain: Interval, *, rising: bool
 ) -> Best | None:
-    if any(p.shape == "level" and e.is_infinite for p in middle for e in (p.at.low, p.at.high)):
-        note = "d_star: the greatest value is only approached as d grows; constrain the class"
+    if not all(p.reached for p in middle):
+        note = "d_star: the greatest value is only approached, at an end of the domain; constrain the class"
         centre = sp.Integer(0) if domain.holds(sp.Integer(0)) else None
         return Best(integral_metric=True, centre=centre, notes=[note])
     path, now, place = list[Stretch](), sp.Integer(0), begin

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 __all__ = ["OutOfTime", "deadline"]
 
-_SHORTEST = 0.005
+_SHORTEST = 0.02
 
 
 class OutOfTime(BaseException):
@@ -34,9 +34,8 @@ def deadline(seconds: float) -> Generator[None]:
 
     def watch() -> None:
         while not finished.wait(max(limit - spent(), _SHORTEST)):
-            with lock:
+            with lock:  # again and again: a callback that ignores exceptions may swallow one
                 if not finished.is_set() and spent() >= limit:
-                    finished.set()
                     _raise_in(asker, OutOfTime)
 
     watcher = threading.Thread(target=watch, daemon=True, name="deadline")
@@ -44,9 +43,11 @@ def deadline(seconds: float) -> Generator[None]:
     try:
         yield
     finally:
-        with lock:  # once this is held, nothing more will be raised
-            finished.set()
-        watcher.join()
+        while watcher.is_alive():
+            with contextlib.suppress(OutOfTime):  # one that comes after the block is too late
+                with lock:  # once this was held with the flag set, nothing more is raised
+                    finished.set()
+                watcher.join()
 
 
 def _clock(thread: int) -> Callable[[], float]:

@@ -106,7 +106,8 @@ def vertices(real: Any, fake: Any, domain: Interval, edges: list[Any], branches:
 
 def _line_sign(line: Any) -> str:
     """The sign of a u + b on u > 0."""
-    a, b = line.coeff(u, 1), line.coeff(u, 0)
+    plain = sp.expand(line)
+    a, b = plain.coeff(u, 1), plain.coeff(u, 0)
     signs = {int(sp.sign(number(x))) for x in (a, b)} - {0}
     return "mixed" if len(signs) == 2 else "0" if not signs else "+" if 1 in signs else "-"
 

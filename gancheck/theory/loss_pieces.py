@@ -84,8 +84,10 @@ def narrowed(terms: list[Any], asked: Interval) -> Interval:
     real = [p for p in pieces if all(finite_at(t, p.inner()) for t in terms)]
     if len(real) == len(pieces) and all(finite_at(t, z) for t in terms for z in inside):
         return asked
+    if not real:
+        raise LossRefused(f"the two terms are nowhere real together on {asked}")
     if len(real) != 1:
-        where = " and ".join(map(str, real)) or "nowhere"
+        where = " and ".join(map(str, real))
         raise LossRefused(f"the terms are real on {where} of {asked}: choose one with --domain")
     return real[0]
 

@@ -38,8 +38,11 @@ def solved(stretch: Stretch) -> Any:
     one = [sp.Integer(1)] if stretch.low < 1 < stretch.high else []
     tests = one + samples(stretch.low, stretch.high)
     for made in _candidates(stretch.ratio, u):
-        if sp.count_ops(made) <= _LARGEST and all(
-            _fits(stretch, made.subs(u, at), at) for at in tests
+        # a real root written through I is no use to who evaluates it
+        if (
+            not made.has(sp.I)
+            and sp.count_ops(made) <= _LARGEST
+            and all(_fits(stretch, made.subs(u, at), at) for at in tests)
         ):
             return made
     return None
@@ -50,7 +53,7 @@ def places(stretch: Stretch, level: Any) -> Any:
     if stretch.star is not None:
         return tidy(stretch.star.subs(u, level))
     for made in [*_guessed(stretch, level), *_direct(stretch.ratio, level)]:
-        if sp.count_ops(made) <= _LARGEST and _fits(stretch, made, level):
+        if not made.has(sp.I) and sp.count_ops(made) <= _LARGEST and _fits(stretch, made, level):
             return made
     return None
 
