@@ -1,9 +1,11 @@
 """How much of the game turns instead of descends?
 
 J = S + A, symmetric and antisymmetric part. A potential game has A = 0, a purely rotational one
-S = 0 (Balduzzi et al. 2018). The strength is ||A||_F / ||J||_F, in [0, 1], by Hutchinson probes that
-serve both parts, with a jackknife error; beside it ||A||_2, above which no imaginary part can lie
-(Bendixson 1902), and the largest imaginary part found.
+S = 0 (Balduzzi et al. 2018). The strength is ||A||_F / ||J||_F, in [0, 1]. On one batch it comes
+from a shared basis and probes (`operators.frobenius`); of the game it comes from pairs of
+independent batches (`measures.cross_batch`), because a batch's own noise turns too. Beside it stand
+||A||_2, above which no imaginary part can lie (Bendixson 1902), and the largest imaginary part
+found, a bound from below.
 """
 
 from __future__ import annotations
@@ -13,201 +15,323 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import numpy as np
-import torch
 
 from gancheck.diagnosis import Measurement, Plan, Quantity
+from gancheck.measures.cross_batch import BATCHES, CrossBatch, cross_batch
 from gancheck.measures.figures import (
     GENERATOR,
+    MUTED,
+    NARROW,
     WIDE,
+    interval,
     label,
     new_figure,
+    number_text,
     page_style,
     reference,
+    set_ticks,
     x_title,
     y_title,
 )
 from gancheck.operators import GameJacobian
-from gancheck.operators.eigenpairs import NotConverged, general, largest_norm
+from gancheck.operators.frobenius import (
+    compressed,
+    measured_parts,
+    pairs_for,
+    probes,
+    share_of,
+    shared_basis,
+)
+from gancheck.operators.krylov_schur import krylov_schur, start_vector
+from gancheck.operators.lanczos import spectral_norm
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
+    from torch import Tensor
 
-    from gancheck.games.game import Game
-    from gancheck.operators import LinearOperator
+    from gancheck.games.game import Batch, Game
+    from gancheck.operators.budget import Budget
+    from gancheck.operators.lanczos import SpectralNorm
 
 __all__ = ["Rotation", "rotation"]
 
-_DENSE = 32  # below this the Frobenius norms are computed, not estimated
-_IMAGINARY = 12
-_SPREAD_PROBES = 16  # probes on each further batch: enough for the spread, not for the value
+_FORMED = 400  # parameters up to which the matrix is formed, where probes would cost as much
+_KEPT = 3  # singular directions on each side kept for other batches
+_CROSS_PROBES = 6
+_CROSS = 30_000  # seeds of cross batches begin here, apart from those of every other batch
+_SMALLER = (4, 2)  # parts of the batch size at which the growth is measured too
+_SMALLER_BATCHES = 4
+_IMAGINARY = 4  # pairs a search for the largest imaginary part resolves
 
 
 @dataclass(frozen=True, kw_only=True)
 class Rotation(Measurement):
-    """Rotational strength with its history over probes.
+    """Rotational strength of one batch, of the game, and its growth with the batch size.
 
     Attributes:
-        running: [probes, 2]: estimate and jackknife error after each probe; empty where exact.
+        growth: [sizes, 2]: batch size and mean share that one batch shows; empty where only one
+            batch was measured.
+        curve: [points, 2]: the same by expectation plus noise over size.
+        stopped: whether the budget ended the measurement.
     """
 
-    running: np.ndarray
+    growth: np.ndarray
+    curve: np.ndarray
+    stopped: bool
 
     @page_style()
-    def plot(self, width_px: int = WIDE) -> Axes:
-        """The estimate as probes are added, with its jackknife band; one dot where it is exact."""
-        _, ax = new_figure(width_px, 200)
-        strength = self.quantities["rotation"].value
-        if len(self.running):
-            x = range(2, 2 + len(self.running))
-            mean, error = self.running.T
-            ax.fill_between(x, mean - 2 * error, mean + 2 * error, color=GENERATOR, alpha=0.2)
-            ax.plot(x, mean, color=GENERATOR)
-            label(ax, x[-1], strength, f"{strength:.3f}", GENERATOR, dx=6)
-            x_title(ax, "probes (one product of J and one of its transpose each)")
-        else:
-            ax.plot([0], [strength], "o", color=GENERATOR)
-            label(ax, 0, strength, f"{strength:.3f}, exact", GENERATOR, dx=8)
-            ax.set_xticks([])
-        reference(ax, 0.5, axis="y", text="warns")
-        ax.set_ylim(0.0, 1.05 if strength > 0.45 else 0.6)
-        y_title(ax, "rotational share of the Jacobian")
-        return ax
+    def plot(self, width_px: int = WIDE) -> Axes | np.ndarray:
+        """The share with its interval, on one batch and of the game; its growth with the size."""
+        narrow = width_px <= NARROW
+        if not len(self.growth):
+            _, ax = new_figure(width_px, 130)
+            self._draw_shares(ax)
+            return ax
+        _, axes = new_figure(
+            width_px,
+            360 if narrow else 220,
+            rows=2 if narrow else 1,
+            columns=1 if narrow else 2,
+        )
+        self._draw_shares(axes[0])
+        self._draw_growth(axes[1])
+        return axes
+
+    def _draw_shares(self, ax: Axes) -> None:
+        shares = [("one batch", "rotation"), ("the expected game", "rotation_expected")]
+        drawn = [
+            (words, self.quantities[name]) for words, name in shares if name in self.quantities
+        ]
+        for row, (words, q) in enumerate(reversed(drawn)):
+            low, high = max(q.interval[0], 0.0), min(q.interval[1], 1.0)
+            interval(ax, low, q.value, high, row, GENERATOR)
+            label(ax, 0.0, row, f"{words}: {q.value:.3f}", GENERATOR, dx=4, dy=16)
+        reference(ax, 0.5, text="warns")
+        ax.set_xlim(0.0, 1.0)
+        ax.set_ylim(-0.6, max(len(drawn), 1) - 0.2)
+        ax.set_yticks([])
+        set_ticks(ax, "x", [0.0, 0.25, 0.5, 0.75, 1.0])
+        x_title(ax, "0 descends, 1 circles")
+
+    def _draw_growth(self, ax: Axes) -> None:
+        expected = self.quantities["rotation_expected"]
+        low, high = expected.interval
+        ax.axhspan(low, high, color=GENERATOR, alpha=0.15, linewidth=0)
+        ax.axhline(expected.value, color=GENERATOR, linewidth=1)
+        ax.plot(self.curve[:, 0], self.curve[:, 1], color=MUTED)
+        ax.plot(self.growth[:, 0], self.growth[:, 1], "o", color=GENERATOR, markersize=6)
+        ax.set_xscale("log")
+        sizes = sorted({int(s) for s in self.growth[:, 0]})
+        set_ticks(ax, "x", sizes, [number_text(s) for s in sizes])
+        top = max(float(self.curve[:, 1].max()), high)
+        ax.set_ylim(0.0, min(1.05, 1.25 * top + 0.02))
+        label(ax, self.curve[-1, 0], expected.value, "the game", GENERATOR, dy=10, align="right")
+        y_title(ax, "share that one batch shows")
+        x_title(ax, "samples a batch")
 
 
-def rotation(game: Game, plan: Plan | None = None) -> Rotation:
+def rotation(
+    game: Game,
+    batch: Batch | None = None,
+    *,
+    plan: Plan | None = None,
+    budget: Budget | None = None,
+) -> Rotation:
     """Measure the antisymmetric share of the game Jacobian.
 
+    Args:
+        game: any game.
+        batch: measured on it alone where given; otherwise on the plan's first batch, and of the
+            game on batches that share no draw with it.
+        plan: batch size, seed, and `probes`: pairs of products on the first batch, at least 7.
+        budget: products or seconds; where it is gone the measurement ends with what it has.
+
     Returns:
-        `rotation` (numerical error: jackknife over probes; sampling error: standard deviation over
-        batches), `max_imag` (largest imaginary part found, a lower bound), `a_norm` (||A||_2, an
-        upper bound on every imaginary part), `rotation_along_field` (||A v||/||J v|| at the field).
+        `rotation` (numerical error: half a 95 % interval over probes; sampling error: standard
+        deviation over batches), `rotation_expected` (of the expected game, by cross-batch
+        products), `a_squared_expected` and `s_squared_expected` (squared Frobenius norms of its
+        parts), `settling_batch_rotation` (batch size at which one batch's share is within 5 % of
+        it), `a_norm` (||A||_2), `max_imag` (largest imaginary part found, a lower bound),
+        `rotation_along_field` (||A v||/||J v|| at the field). Fewer where the budget ended.
 
     Raises:
-        NotConverged: the norm of A did not converge.
+        ValueError: fewer than 7 probes in the plan.
 
-    Cost: 2 (probes + 16 (batches - 1)) products, a few dozen for the norm, some hundreds for the
-    imaginary part.
+    Cost: 2 `probes` products, 20 to 60 for the norm, 130 or more for the imaginary part; of the
+    game 24 on each of 20 batches.
     """
     plan = plan or Plan()
     start = time.perf_counter()
-    seeds = [plan.seed + s for s in range(1 if game.analytic else plan.batches)]
-    jacobian = GameJacobian(game, game.sample(plan.batch_size, seed=seeds[0]))
-    a, s = _probe(jacobian, plan.probes, plan.seed + 500)
-    value, error = _ratio(a, s)
-    estimates = [value]
-    for seed in seeds[1:]:
-        other = GameJacobian(game, game.sample(plan.batch_size, seed=seed))
-        estimates.append(_ratio(*_probe(other, _SPREAD_PROBES, plan.seed + 500))[0])
-    exact = jacobian.shape[0] <= _DENSE
-    norm, norm_error, direction = largest_norm(jacobian.antisymmetric, seed=plan.seed)
-    imag, imag_error, spent = _largest_imaginary(jacobian, direction, plan.seed)
-    quantities = {
-        "rotation": Quantity(
-            value=value,
-            error=error,
-            sampling_error=None if game.analytic else float(np.std(estimates, ddof=1)),
-            kind="exact" if exact and game.analytic else "estimate",
-        ),
-        "max_imag": Quantity(
-            value=imag, error=imag_error, kind="exact" if exact else "lower", low=imag, high=norm
-        ),
-        "a_norm": Quantity(value=norm, error=norm_error, kind="estimate"),
-        "rotation_along_field": _along(jacobian),
-    }
-    running = np.array([_ratio(a[: i + 1], s[: i + 1]) for i in range(1, len(a))])
+    alone = batch is not None or game.analytic
+    first = game.sample(plan.batch_size, seed=plan.seed) if batch is None else batch
+    jacobian = GameJacobian(game, first)
+    quantities: dict[str, Quantity] = {}
+    crossed: CrossBatch | None = None
+    growth: list[CrossBatch] = []
+    pairs = _pairs(jacobian, plan, budget)
+    if pairs:
+        quantities["rotation"], basis, exact = _on_one(jacobian, pairs, plan.seed, budget)
+        if not alone:
+            w = probes(jacobian, _CROSS_PROBES, seed=plan.seed + 501)
+            crossed, growth = _of_the_game(game, plan, basis, w, budget)
+        if crossed is not None:
+            quantities.update(_expected(crossed, quantities["rotation"]))
+    else:
+        exact = False
+    turning = _norm(jacobian, plan.seed, budget)
+    if turning is not None:
+        quantities["a_norm"] = Quantity(
+            value=turning.value, error=turning.error, low=turning.value, high=turning.upper
+        )
+        quantities["max_imag"] = _largest_imaginary(jacobian, turning, plan.seed, budget)
+    if budget is None or budget.left >= 2:
+        quantities["rotation_along_field"] = _along(jacobian, budget)
+    complete = {"rotation", "a_norm", "rotation_along_field"} <= set(quantities)
     return Rotation(
         quantities=quantities,
-        rows=[
-            {"probes": i + 2, "rotation": float(r), "jackknife_error": float(e)}
-            for i, (r, e) in enumerate(running)
-        ],
+        rows=[{"batch_size": c.size, "rotation": float(c.each().mean())} for c in growth],
         provenance={
-            "batch_size": plan.batch_size,
-            "batches": len(seeds),
-            "probes": 0 if exact else plan.probes,
+            "batch_size": first.size,
+            "batches": 0 if crossed is None else crossed.batches,
+            "pairs": 0 if exact else pairs,
+            "formed": exact,
             "products": jacobian.products,
-            "products_for_imaginary_part": spent,
             "seed": plan.seed,
             "dtype": str(game.dtype),
             "seconds": time.perf_counter() - start,
         },
-        running=running,
+        growth=np.array([[c.size, c.each().mean()] for c in growth]).reshape(len(growth), 2),
+        curve=_curve(growth, crossed),
+        stopped=not complete or (not alone and crossed is None),
     )
 
 
-def _probe(jacobian: LinearOperator, probes: int, seed: int) -> tuple[np.ndarray, np.ndarray]:
-    """||A w||^2 and ||S w||^2 for each probe; for a small J, for each basis vector (exact sums)."""
-    n = jacobian.shape[0]
-    if n <= _DENSE:
-        matrix = jacobian.dense().double()
-        a, s = 0.5 * (matrix - matrix.T), 0.5 * (matrix + matrix.T)
-        return (
-            np.array([float((a * a).sum())]),
-            np.array([float((s * s).sum())]),
-        )
-    out = []
-    for i in range(probes):
-        rng = torch.Generator().manual_seed(seed + i)
-        w = torch.randint(0, 2, (n,), generator=rng).to(jacobian.dtype) * 2.0 - 1.0
-        w = w.to(jacobian.device)
-        forward, backward = jacobian.matvec(w), jacobian.rmatvec(w)
-        out.append(
-            [
-                float((0.5 * (forward - backward)).double().square().sum()),
-                float((0.5 * (forward + backward)).double().square().sum()),
-            ]
-        )
-    a, s = np.array(out).T
-    return a, s
+def _pairs(jacobian: GameJacobian, plan: Plan, budget: Budget | None) -> int:
+    """Pairs of products for the first batch: the plan's, fewer where the budget has less, or 0."""
+    pairs_for(plan.probes)  # refuses too few in the plan; too few left are an ending
+    if budget is None:
+        return plan.probes
+    if budget.exhausted:
+        return 0
+    left = int(min(budget.left // 2, plan.probes))
+    return left if left >= 7 or jacobian.shape[0] <= 2 * left else 0
 
 
-def _ratio(a: np.ndarray, s: np.ndarray) -> tuple[float, float]:
-    """sqrt(sum a / sum(a + s)) with its jackknife standard error; exact for a single entry.
+def _on_one(
+    jacobian: GameJacobian, pairs: int, seed: int, budget: Budget | None
+) -> tuple[Quantity, Tensor, bool]:
+    """The share on one batch, the directions kept for others, and whether it is exact."""
+    n, before = jacobian.shape[0], jacobian.products
+    exact = n <= min(2 * pairs, _FORMED)
+    if exact:
+        j = jacobian.dense().double()
+        squares = [float((0.5 * x).square().sum()) for x in (j - j.T, j + j.T)]
+        quantity = Quantity(value=share_of(np.array(squares)), kind="exact")
+        u, _, v = np.linalg.svd(j.cpu().numpy())
+        both = np.concatenate([u[:, :_KEPT], v[:_KEPT].T], axis=1)
+        basis = jacobian.field.new_tensor(np.linalg.qr(both)[0])
+    else:
+        k, m = pairs_for(pairs)
+        wide = shared_basis(jacobian, k, seed=seed)
+        parts = measured_parts(jacobian, wide, probes(jacobian, m, seed=seed + 500))
+        value, error = parts.inner(parts).share()
+        quantity = Quantity(value=value, error=error)
+        basis = compressed(wide, parts, _KEPT)
+    if budget is not None:
+        budget.spend(jacobian.products - before)
+    return quantity, basis, exact
 
-    ||J||_F^2 = ||A||_F^2 + ||S||_F^2, so the ratio stays in [0, 1]. A game with J = 0 turns nowhere.
-    """
-    total = float((a + s).sum())
-    if total == 0.0:
-        return 0.0, 0.0
-    value = float(np.sqrt(a.sum() / total))
-    m = len(a)
-    if m < 2:
-        return value, 0.0
-    dropped = np.sqrt((a.sum() - a) / np.maximum((a + s).sum() - (a + s), np.finfo(float).tiny))
-    error = float(np.sqrt((m - 1) / m * ((dropped - dropped.mean()) ** 2).sum()))
-    return value, error
+
+def _of_the_game(
+    game: Game, plan: Plan, basis: Tensor, w: Tensor, budget: Budget | None
+) -> tuple[CrossBatch | None, list[CrossBatch]]:
+    """Independent batches of the plan's size, and a few smaller ones for the growth."""
+    first = plan.seed + _CROSS
+    seeds = range(first, first + BATCHES)
+    crossed = cross_batch(game, plan.batch_size, seeds, basis, w, budget=budget)
+    if crossed is None:
+        return None, []
+    growth = []
+    for i, part in enumerate(_SMALLER):
+        size, begin = plan.batch_size // part, first + 1000 * (i + 1)
+        if size >= 2:
+            smaller = cross_batch(
+                game, size, range(begin, begin + _SMALLER_BATCHES), basis, w, budget=budget
+            )
+            growth += [] if smaller is None else [smaller]
+    return crossed, [*growth, crossed]
+
+
+def _expected(crossed: CrossBatch, on_one: Quantity) -> dict[str, Quantity]:
+    a, s = crossed.squares()
+    return {
+        "rotation": Quantity(
+            value=on_one.value,
+            error=on_one.error,
+            sampling_error=float(crossed.each().std(ddof=1)),
+        ),
+        "rotation_expected": crossed.share(),
+        "a_squared_expected": a,
+        "s_squared_expected": s,
+        "settling_batch_rotation": crossed.settles(),
+    }
+
+
+def _curve(growth: list[CrossBatch], crossed: CrossBatch | None) -> np.ndarray:
+    if crossed is None or not growth:
+        return np.zeros((0, 2))
+    sizes = np.geomspace(0.8 * growth[0].size, 4.0 * growth[-1].size, 40)
+    return np.array([[s, crossed.predicted(s)] for s in sizes])
+
+
+def _norm(jacobian: GameJacobian, seed: int, budget: Budget | None) -> SpectralNorm | None:
+    if budget is not None and (budget.exhausted or budget.left < 4):
+        return None
+    return spectral_norm(jacobian.antisymmetric, tol=1e-4, seed=seed, budget=budget)
 
 
 def _largest_imaginary(
-    jacobian: GameJacobian, direction: np.ndarray, seed: int
-) -> tuple[float, float, int]:
-    """Largest |Im l| found, its residual, products spent; zero found is a bound, not an answer.
+    jacobian: GameJacobian, turning: SpectralNorm, seed: int, budget: Budget | None
+) -> Quantity:
+    """The largest imaginary part that two searches find; none found is a bound, not an answer.
 
-    The search starts from the direction in which A is largest, which has weight in both players,
-    and asks for a dozen eigenvalues: with few, a Krylov search stops on real ones. The residual
-    tells how well the one returned was resolved.
+    One starts where A is largest, which finds a rotation that hides inside the spectrum; the other
+    at random with the same weight in both players.
     """
-    direction = np.real(direction)
-    noise = 1e-3 * float(np.abs(direction).max())
-    rng = np.random.default_rng(seed)
-    start = direction + noise * rng.standard_normal(len(direction))
-    try:
-        pairs = general(
+    near = turning.vector.astype(np.float64)
+    noise = start_vector(jacobian, seed=seed)
+    near = near + 1e-3 * noise / np.linalg.norm(noise)
+    value = error = 0.0
+    complete = False
+    for start in (near, None):
+        pairs = krylov_schur(
             jacobian,
             "LI",
-            k=_IMAGINARY,
+            k=min(_IMAGINARY, jacobian.shape[0]),
+            tol=1e-3,
             seed=seed,
-            start=start.astype(direction.dtype),
-            tol=1e-2,
+            start=start,
+            split=jacobian.split,
+            budget=budget,
             restarts=10,
         )
-    except NotConverged:
-        return 0.0, 0.0, jacobian.products
-    best = int(np.argmax(np.abs(np.imag(pairs.values))))
-    return abs(complex(pairs.values[best]).imag), float(pairs.residuals[best]), pairs.products
+        sizes = np.abs(np.imag(pairs.values))
+        if len(sizes) and sizes.max() >= value:
+            best = int(np.argmax(sizes))
+            value, error = float(sizes[best]), float(pairs.residuals[best])
+        complete = complete or pairs.complete
+        if complete:
+            break
+    return Quantity(
+        value=value,
+        error=error,
+        kind="exact" if complete else "lower",
+        low=value,
+        high=value if complete else turning.upper,
+    )
 
 
-def _along(jacobian: GameJacobian) -> Quantity:
+def _along(jacobian: GameJacobian, budget: Budget | None) -> Quantity:
     """||A v||/||J v|| at the field itself; zero at an equilibrium, where there is no direction."""
     v = jacobian.field
     norm = float(v.norm())
@@ -215,6 +339,8 @@ def _along(jacobian: GameJacobian) -> Quantity:
         return Quantity(value=0.0, kind="exact")
     v = v / norm
     forward, backward = jacobian.matvec(v), jacobian.rmatvec(v)
+    if budget is not None:
+        budget.spend(2)
     size = float(forward.norm())
     turned = float((0.5 * (forward - backward)).norm())
     return Quantity(value=turned / size if size > 0.0 else 0.0, kind="exact")

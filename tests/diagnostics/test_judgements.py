@@ -18,6 +18,7 @@ from gancheck.diagnosis import Measurement, NotApplicable, Plan, Quantity, Verdi
 from gancheck.games import analytic, latents
 from gancheck.games.game import Game
 from gancheck.measures.connectivity import bridge_mass
+from gancheck.measures.coverage import coverage
 from gancheck.measures.figures import figure_of
 from gancheck.measures.gradients import gradient_ratio
 from gancheck.measures.rotation import rotation
@@ -27,7 +28,7 @@ from gancheck.operators.budget import Budget
 from tests.oracles import tiny_game
 
 PLAN = Plan(batch_size=32, batches=4, samples=200, gradient_batch=16, probes=8)
-CODES = ("GC001", "GC002", "GC003", "GC004", "GC005")
+CODES = ("GC001", "GC002", "GC003", "GC004", "GC005", "GC006")
 
 
 @cache
@@ -37,10 +38,15 @@ def measured(code: str) -> Any:
         rng = np.random.default_rng(0)
         x = np.concatenate([rng.standard_normal((200, 2)), rng.standard_normal((200, 2)) + 30])
         return bridge_mass(x, x[::2] + 0.01)
+    if code == "GC006":
+        labels = np.repeat(np.arange(2), 200)
+        rng = np.random.default_rng(0)
+        x = rng.standard_normal((400, 2)) + 30 * labels[:, None]
+        return coverage(x, x[::2] + 0.01, labels=labels, logits=rng.standard_normal(400))
     measure = {
         "GC001": hessian_spectrum,
         "GC002": lambda game, plan: local_stability(game, plan=plan),
-        "GC003": rotation,
+        "GC003": lambda game, plan: rotation(game, plan=plan),
         "GC004": gradient_ratio,
     }[code]
     return measure(tiny_game(), PLAN)
@@ -133,7 +139,20 @@ def test_gc002_is_undecided_where_the_budget_left_nothing_to_judge_by() -> None:
     ],
 )
 def test_gc003_compares_within_both_errors(strength: Quantity, expected: Verdict) -> None:
-    assert verdict("GC003", with_values("GC003", rotation=strength)) is expected
+    assert verdict("GC003", with_values("GC003", rotation_expected=strength)) is expected
+    alone = rotation(tiny_game(), tiny_game().sample(32))
+    judged = replace(alone, quantities={**alone.quantities, "rotation": strength})
+    assert verdict("GC003", judged) is expected
+
+
+def test_gc003_is_undecided_where_the_budget_left_one_noisy_batch_or_nothing() -> None:
+    found = measured("GC003")
+    one = {k: v for k, v in found.quantities.items() if not k.endswith("_expected")}
+    for quantities in (one, {}):
+        stopped = replace(found, quantities=quantities, stopped=True)
+        finding = content.diagnostics()["GC003"].judge(stopped)
+        assert finding.verdict is Verdict.undecided
+        assert "budget" in finding.because
 
 
 @pytest.mark.parametrize(
@@ -178,10 +197,52 @@ def test_gc005_is_undecided_without_a_gap() -> None:
     assert verdict("GC005", found) is Verdict.undecided
 
 
+CALM = dict.fromkeys(
+    ("missing", "under_represented", "imbalance", "shrinkage", "coverage", "near_duplicates"), 0.5
+)
+
+
+@pytest.mark.parametrize(
+    ("p_values", "values", "expected"),
+    [
+        ({}, {}, Verdict.sound),
+        ({"missing": 1e-4}, {}, Verdict.failing),
+        ({"missing": 5e-3}, {}, Verdict.sound),  # six tests: 0.03 after Holm
+        ({"under_represented": 1e-4}, {}, Verdict.warning),
+        ({"shrinkage": 1e-4}, {"within_mode_ratio": Quantity(value=0.8)}, Verdict.sound),
+        ({"shrinkage": 1e-4}, {"within_mode_ratio": Quantity(value=0.4)}, Verdict.warning),
+        ({"shrinkage": 1e-4}, {"within_mode_ratio": Quantity(value=0.04)}, Verdict.failing),
+        ({"coverage": 1e-4}, {"knn_coverage": Quantity(value=0.2)}, Verdict.warning),
+        ({"coverage": 1e-4}, {"knn_coverage": Quantity(value=0.9)}, Verdict.sound),
+        ({"near_duplicates": 1e-4}, {"near_duplicates": Quantity(value=400.0)}, Verdict.warning),
+    ],
+)
+def test_gc006_flags_what_is_significant_after_holm_and_beyond_its_effect(
+    p_values: dict[str, float], values: dict[str, Quantity], expected: Verdict
+) -> None:
+    known = {
+        "knn_coverage_real": Quantity(value=0.96),
+        "near_duplicates_real": Quantity(value=5.0),
+        **values,
+    }
+    found = with_values("GC006", {"p_values": {**CALM, **p_values}}, **known)
+    assert verdict("GC006", found) is expected
+    assert "nan" not in content.diagnostics()["GC006"].judge(found).because
+
+
+def test_gc006_counts_the_tests_of_the_other_diagnostics_of_a_report() -> None:
+    found = with_values("GC006", {"p_values": {**CALM, "missing": 1e-3}})
+    judge: Any = content.diagnostics()["GC006"].judge
+    assert judge(found).verdict is Verdict.failing
+    assert judge(found, beside=[0.5] * 6).p_values["missing"].corrected == pytest.approx(0.012)
+    assert judge(found, beside=[0.5] * 6).verdict is not Verdict.failing
+
+
 def test_an_analytic_game_leaves_sample_questions_not_applicable() -> None:
     report = diagnose(analytic.dirac("r1", gamma=2.0), plan=PLAN)
     assert report["GC004"].verdict is Verdict.not_applicable
     assert report["GC005"].verdict is Verdict.not_applicable
+    assert report["GC006"].verdict is Verdict.not_applicable
     assert "needs samples" in report["GC004"].because
     assert report["GC002"].verdict is Verdict.sound
 
