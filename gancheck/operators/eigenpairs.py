@@ -38,10 +38,15 @@ class Eigenpairs:
         values: [k], ascending in real part; real for a symmetric operator, else complex.
         vectors: [n, k].
         residuals: [k], each by one extra product.
-        converged: [k], whether the pair's residual is within the tolerance asked for.
+        converged: [k], whether the pair is what was asked for: its residual within the tolerance,
+            and any search for missed ones ended.
         products: how many products were spent, residuals included.
         complete: whether the whole spectrum was seen (the matrix formed, or its Krylov space
             exhausted), so that no eigenvalue can have been missed.
+        steps: products from one random start before anything of its Krylov space was given up,
+            which is what bounds that hold with a probability count; 0 where there is none.
+        found: of the products, those of the search itself; the others looked for missed pairs and
+            gave the residuals; 0 where they are not told apart.
     """
 
     values: np.ndarray
@@ -51,6 +56,7 @@ class Eigenpairs:
     products: int
     complete: bool
     steps: int = 0
+    found: int = 0
 
 
 def _tolerance(dtype: torch.dtype, asked: float) -> float:

@@ -96,9 +96,10 @@ def lanczos(
     if budget is not None:
         space.reserve = min(top + bottom, n, int(min(budget.left, 2 * n)) // 2)
     settled = _search(space, wanted)
-    steps = min(operator.products - before, m)
+    found = operator.products - before
     ended = settled and _nothing_missed(space, wanted)
-    return replace(_verified(space, wanted, before, ended=ended), steps=steps)
+    pairs = _verified(space, wanted, before, ended=ended)
+    return replace(pairs, steps=min(found, m), found=found)
 
 
 def probable_excess(n: int, steps: int, *, eta: float = 1e-3) -> float:
