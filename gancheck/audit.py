@@ -24,7 +24,6 @@ from gancheck.checkpoints import load_pair, load_real, read_manifest
 from gancheck.diagnosis import Finding, Gallery, NotApplicable, Plan, Report, Verdict
 from gancheck.games.game import Game
 from gancheck.operators import OperatorError
-from gancheck.operators.eigenpairs import NotConverged
 from gancheck.training.train import resolve_device
 
 if TYPE_CHECKING:
@@ -237,7 +236,7 @@ def _run(diagnostic: Diagnostic, game: Game, plan: Plan) -> Finding:
             because=str(reason),
             theorems=diagnostic.theorems,
         )
-    except (NotConverged, OperatorError) as reason:
+    except OperatorError as reason:
         finding = Finding(
             code=diagnostic.code,
             verdict=Verdict.undecided,

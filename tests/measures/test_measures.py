@@ -22,49 +22,9 @@ from gancheck.measures.rotation import rotation
 from gancheck.measures.spectrum import hessian_spectrum
 from gancheck.measures.stability import Outcome, field_norm, local_stability
 from gancheck.operators import GameJacobian
-from gancheck.operators.eigenpairs import NotConverged, ends, general, largest_norm
-from gancheck.operators.linear_operator import LinearOperator
 from tests.oracles import jacobian_by_autograd, tiny_game
 
 PLAN = Plan(batch_size=64, batches=4, samples=500, gradient_batch=16, probes=32)
-
-
-def as_operator(a: torch.Tensor) -> LinearOperator:
-    return LinearOperator(
-        a.shape[0], lambda v: a @ v, lambda v: a.T @ v, dtype=a.dtype, device=a.device
-    )
-
-
-@given(n=st.sampled_from([5, 60, 450]), seed=st.integers(0, 2**16))
-def test_every_eigenpair_is_within_its_residual_of_an_eigenvalue(n: int, seed: int) -> None:
-    rng = torch.Generator().manual_seed(seed)
-    a = torch.randn(n, n, generator=rng, dtype=torch.float64)
-    a = a + a.T
-    pairs = ends(as_operator(a), each=2, seed=seed)
-    truth = torch.linalg.eigvalsh(a).numpy()
-    gap = np.abs(pairs.values[:, None] - truth).min(1)
-    assert (gap <= pairs.residuals + 1e-10 * n).all()
-    assert pairs.values[0] == pytest.approx(truth[0], abs=1e-4)
-    assert pairs.values[-1] == pytest.approx(truth[-1], abs=1e-4)
-
-
-def test_large_operators_give_the_extremes_of_a_dense_solve() -> None:
-    rng = torch.Generator().manual_seed(0)
-    a = torch.randn(500, 500, generator=rng, dtype=torch.float64)
-    truth = np.linalg.eigvals(a.numpy())
-    left = general(as_operator(a), "SR", k=3)
-    assert left.values[0].real == pytest.approx(truth.real.min(), abs=1e-4)
-    norm, error, vector = largest_norm(as_operator(a))
-    assert norm == pytest.approx(float(torch.linalg.matrix_norm(a, 2)), abs=1e-6)
-    assert error < 1e-3
-    assert np.linalg.norm(vector) == pytest.approx(1.0)
-
-
-def test_a_search_that_stops_early_gives_no_extreme_instead_of_a_wrong_one() -> None:
-    rng = torch.Generator().manual_seed(0)
-    a = torch.randn(500, 500, generator=rng, dtype=torch.float64)
-    with pytest.raises(NotConverged, match="SR"):
-        general(as_operator(a), "SR", k=6, tol=1e-10, restarts=1)
 
 
 def test_the_measured_spectrum_of_a_small_gan_is_the_dense_one() -> None:
