@@ -90,6 +90,32 @@ def test_gc001_judges_by_fresh_curvature_alone(bottom: Quantity, expected: Verdi
 
 
 @pytest.mark.parametrize(
+    ("bottom", "expected"),
+    [(about(0.5, 0.1), Verdict.undecided), (about(-5.0, 0.5), Verdict.warning)],
+)
+def test_gc001_needs_the_whole_search_to_call_a_player_sound_and_none_to_warn(
+    bottom: Quantity, expected: Verdict
+) -> None:
+    found = with_values(
+        "GC001",
+        {"settled": {"generator": False, "discriminator": True}},
+        top_generator_fresh=about(100.0, 1.0),
+        bottom_generator_fresh=bottom,
+        top_discriminator_fresh=about(100.0, 1.0),
+        bottom_discriminator_fresh=about(0.0, 0.01),
+    )
+    assert verdict("GC001", found) is expected
+
+
+def test_gc001_is_undecided_where_no_fresh_batch_was_reached() -> None:
+    found = measured("GC001")
+    kept = {k: q for k, q in found.quantities.items() if not k.endswith("_fresh")}
+    finding = content.diagnostics()["GC001"].judge(replace(found, quantities=kept))
+    assert finding.verdict is Verdict.undecided
+    assert "budget" in finding.because
+
+
+@pytest.mark.parametrize(
     ("equilibrium", "outcome", "expected"),
     [
         (True, Outcome.stable, Verdict.sound),
