@@ -35,8 +35,12 @@ calibrate: $(VENV)/.ready
 
 bench: $(VENV)/.ready
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check -e '.[bench]' -c constraints.txt
+	@# BackPACK asks for torchvision, whose wheel is built for CUDA, and runs without it.
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps \
+		curvlinops-for-pytorch==3.0.1 backpack-for-pytorch==1.7.1
 	$(BIN)/python benchmarks/first_journey.py
 	$(BIN)/python benchmarks/bench_support.py
+	$(BIN)/python benchmarks/bench_spectrum.py
 
 # About 40 minutes of one core the first time; finished runs are kept in reports/runs.
 gallery: $(VENV)/.ready

@@ -27,22 +27,6 @@ def mlp_game(*, steps: int = 2000) -> Game:
     return _trained((16, 180, 180, 180, 2), (2, 180, 180, 180, 1), steps, torch.float32)
 
 
-def in_float64(game: Game) -> Game:
-    """The same game with the same weights, in float64."""
-    generator, discriminator = (
-        mlp(_widths(game, player), generator=torch.Generator(), dtype=torch.float64)
-        for player in ("generator", "discriminator")
-    )
-    generator.load_state_dict(game.modules["generator"].state_dict())
-    discriminator.load_state_dict(game.modules["discriminator"].state_dict())
-    return Game(generator, discriminator, loss=_LOSS, latent=game.latent, data=data.ring8())
-
-
-def _widths(game: Game, player: str) -> list[int]:
-    weights = [p for p in game.parameters(player) if p.ndim == 2]  # pyright: ignore[reportArgumentType]
-    return [weights[0].shape[1], *(w.shape[0] for w in weights)]
-
-
 def _trained(
     sizes_g: tuple[int, ...], sizes_d: tuple[int, ...], steps: int, dtype: torch.dtype
 ) -> Game:
@@ -50,12 +34,15 @@ def _trained(
     generator = mlp(sizes_g, generator=rng, dtype=dtype)
     discriminator = mlp(sizes_d, generator=rng, dtype=dtype)
     latent, real = latents.normal(sizes_g[0]), data.ring8()
-    adam = {"lr": 1e-3, "betas": (0.5, 0.999)}
+    optimizer_g, optimizer_d = (
+        torch.optim.Adam(m.parameters(), lr=1e-3, betas=(0.5, 0.999))
+        for m in (generator, discriminator)
+    )
     players = Players(
         generator=generator,
         discriminator=discriminator,
-        generator_optimizer=torch.optim.Adam(generator.parameters(), **adam),
-        discriminator_optimizer=torch.optim.Adam(discriminator.parameters(), **adam),
+        generator_optimizer=optimizer_g,
+        discriminator_optimizer=optimizer_d,
         loss=resolve(_LOSS),
         latent=latent,
         data=real,
