@@ -27,6 +27,7 @@ import numpy as np
 import torch
 from scipy import linalg
 
+from gancheck.operators.eigenpairs import complex_product
 from gancheck.operators.krylov_basis import KrylovBasis, rounding
 from gancheck.operators.lanczos import probable_excess
 
@@ -130,8 +131,8 @@ def growing(jacobian: LinearOperator, right: np.ndarray, left: np.ndarray, *, no
     """
     x = right.astype(complex) / np.linalg.norm(right)
     y = left.astype(complex) / np.linalg.norm(left)
-    image = _product(jacobian.matvec, x, jacobian)
-    back = _product(jacobian.rmatvec, y, jacobian)
+    image = complex_product(jacobian, x)
+    back = complex_product(jacobian.transposed, y)
     overlap = complex(np.vdot(y, x))
     if abs(overlap) == 0.0:
         return Pair(
@@ -308,15 +309,3 @@ def in_float64(game: Game) -> Game:
     else:
         inner._modules = {p: copy.deepcopy(m).double() for p, m in game.modules.items()}  # noqa: SLF001
     return twin
-
-
-def _product(product: Any, x: np.ndarray, operator: LinearOperator) -> np.ndarray:
-    """A x for a complex host vector [n], in the operator's precision."""
-
-    def real(part: np.ndarray) -> np.ndarray:
-        v = torch.as_tensor(np.ascontiguousarray(part), dtype=operator.dtype)
-        return product(v.to(operator.device)).double().cpu().numpy()
-
-    if not np.any(np.imag(x)):
-        return real(np.real(x)).astype(complex)
-    return real(np.real(x)) + 1j * real(np.imag(x))

@@ -11,13 +11,13 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from gancheck.operators.krylov_schur import krylov_schur
-from gancheck.operators.linear_operator import LinearOperator
 
 if TYPE_CHECKING:
     from gancheck.operators.budget import Budget
+    from gancheck.operators.linear_operator import LinearOperator
     from gancheck.operators.outermost import Which
 
-__all__ = ["condition_number", "transposed"]
+__all__ = ["condition_number"]
 
 
 def condition_number(
@@ -44,7 +44,7 @@ def condition_number(
     noise = rng.standard_normal(len(x)) / len(x) ** 0.5
     start = np.real(x) + np.imag(x) + 0.1 * noise
     left = krylov_schur(
-        transposed(operator), which, k=k, tol=tol, seed=seed, start=start, budget=budget
+        operator.transposed, which, k=k, tol=tol, seed=seed, start=start, budget=budget
     )
     if not len(left.values):
         return float("inf"), None
@@ -56,14 +56,3 @@ def condition_number(
     y = left.vectors[:, near]
     overlap = abs(complex(np.vdot(y, x)))
     return (1.0 / overlap if overlap > 0.0 else float("inf")), y
-
-
-def transposed(operator: LinearOperator) -> LinearOperator:
-    """A^T; its products are counted on A."""
-    return LinearOperator(
-        operator.shape[0],
-        operator.rmatvec,
-        operator.matvec,
-        dtype=operator.dtype,
-        device=operator.device,
-    )

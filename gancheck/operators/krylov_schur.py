@@ -21,6 +21,7 @@ import numpy as np
 import torch
 
 from gancheck.operators.eigenpairs import Eigenpairs
+from gancheck.operators.krylov_basis import admit_precision, rounding
 from gancheck.operators.krylov_search import FLOOR, Found, Search, gone, room
 from gancheck.operators.linear_operator import OperatorError
 from gancheck.operators.outermost import wanted_values
@@ -36,8 +37,6 @@ __all__ = ["krylov_schur", "start_vector"]
 
 _FORMED = 400  # up to this size the matrix is formed: it costs little more and misses nothing
 _RESTARTS = 40
-_ROUNDING = 50.0  # in units of eps ||A||: a residual below it is that of the product measuring it
-_FINEST = {torch.float32: 1e-5, torch.float64: 1e-12}
 
 
 def krylov_schur(
@@ -80,7 +79,8 @@ def krylov_schur(
         missed. Nothing at all where the budget has no room for one pair.
 
     Raises:
-        ValueError: k, basis, tol, start or the operator's dtype out of range.
+        ValueError: k, basis, tol or start out of range, or a tol that float32 cannot meet.
+        TypeError: a half-precision operator.
         OperatorError: a product that is not finite.
 
     Cost: products as counted; memory basis + 1 vectors.
@@ -181,12 +181,11 @@ def _verified(
     if budget is not None:
         budget.spend(operator.products - spent)
     limits = np.maximum(np.abs(values), FLOOR * found.norm) * tol
-    rounding = _ROUNDING * float(torch.finfo(operator.dtype).eps) * found.norm
     return Eigenpairs(
         values=values,
         vectors=x.cpu().numpy(),
         residuals=residuals,
-        converged=residuals <= np.maximum(limits, rounding),
+        converged=residuals <= np.maximum(limits, rounding(operator.dtype) * found.norm),
         products=operator.products - before,
         complete=found.complete,
     )
@@ -219,14 +218,7 @@ def _check(
         raise ValueError(f"k must be in 1..{n} (the operator's size), got {k}")
     if basis < 4:
         raise ValueError(f"basis must be at least 4 vectors, got {basis}")
-    finest = _FINEST.get(operator.dtype)
-    if finest is None:
-        raise ValueError(f"the operator must be float32 or float64, got {operator.dtype}")
-    if not finest <= tol < 1.0:
-        way = "; examine the game in float64 (--dtype float64)" if tol < 1e-5 else ""
-        raise ValueError(
-            f"tol must be in {finest:g}..1 for products in {operator.dtype}, got {tol:g}{way}"
-        )
+    admit_precision(operator.dtype, tol)
     if start is not None and (
         start.shape != (n,) or not np.isfinite(start).all() or not np.any(start)
     ):

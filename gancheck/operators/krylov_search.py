@@ -217,9 +217,7 @@ def room(budget: Budget | None) -> float:
     """Products that may still be spent; none once the seconds are gone."""
     if budget is None:
         return float("inf")
-    if budget.exhausted:
-        return 0.0
-    return float("inf") if budget.products is None else float(budget.products - budget.spent)
+    return 0.0 if budget.exhausted else budget.left
 
 
 def gone(budget: Budget | None, reserve: int) -> bool:

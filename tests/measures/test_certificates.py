@@ -83,18 +83,18 @@ def test_vectors_that_do_not_belong_together_certify_nothing() -> None:
 
 @pytest.mark.parametrize("low", [2.0, 0.1, 0.0, -0.01])
 def test_the_certified_bound_lies_below_the_smallest_eigenvalue(low: float) -> None:
-    """Level 1 %: of 40 random starts one may be wrong, and the bound is far from tight."""
-    n = 400
+    """Level 1 %: of 30 random starts one may be wrong, and the bound is far from tight."""
+    n = 200
     d = torch.cat([torch.linspace(1.0, 3.0, n - 1), torch.tensor([low])]).double()
     diagonal = LinearOperator(n, lambda v: d * v, lambda v: d * v, dtype=d.dtype, device=d.device)
     wrong = claimed = 0
-    for seed in range(40):
+    for seed in range(30):
         end = lower_end(diagonal, eta=0.01, seed=seed)
         wrong += end.bound > float(d.min())
         claimed += end.bound > 0.0
         assert end.low >= float(d.min()) - 1e-12
     assert wrong <= 1
-    assert claimed == 0 if low <= 0.0 else claimed >= 39
+    assert claimed == 0 if low <= 0.0 else claimed >= 29
 
 
 def test_more_steps_are_run_where_converged_is_not_yet_certain() -> None:
