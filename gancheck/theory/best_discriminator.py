@@ -17,7 +17,7 @@ import sympy as sp
 
 from gancheck.theory.best_path import Best, Stretch, below, joined
 from gancheck.theory.expressions import d, tidy, u
-from gancheck.theory.global_maximum import compared, vertices
+from gancheck.theory.global_maximum import compared, refuse_unbounded, vertices
 from gancheck.theory.loss_pieces import Interval, LossRefused, branch, finite_at, kinks
 from gancheck.theory.one_variable import end_limit, sign_between, zeros_between
 from gancheck.theory.ratio_inverse import halved, places, solved
@@ -63,9 +63,16 @@ def best(real: Any, fake: Any, domain: Interval) -> Best:
     try:
         pieces = [p for at, r, f in branches for p in _shapes(r, f, at, 0)]
     except _Open as reason:
+        refuse_unbounded(branches, domain)
         found = compared(branches, domain)
         return found or Best(notes=[f"d_star: {reason}"])
-    return _path(pieces, domain) or _dip(pieces) or compared(branches, domain) or _several()
+    found = _path(pieces, domain) or _dip(pieces)
+    if found is None:
+        refuse_unbounded(branches, domain)
+        found = compared(branches, domain)
+    return found or Best(
+        notes=["d_star: several stationary points; the greatest was not determined"]
+    )
 
 
 def closed(found: Best) -> Best:
@@ -263,10 +270,6 @@ def _where_zero(piece: _Piece) -> Any:
     if place is None:
         raise _Open(f"where {piece.ratio} = 0 is not known")
     return place
-
-
-def _several() -> Best:
-    return Best(notes=["d_star: several stationary points; the greatest was not determined"])
 
 
 def _dip(pieces: list[_Piece]) -> Best | None:

@@ -18,7 +18,7 @@ from gancheck.theory.loss_pieces import Interval, LossRefused, finite_at
 from gancheck.theory.one_variable import number
 from gancheck.theory.ratio_inverse import roots_in_d, sign_in_u
 
-__all__ = ["compared", "vertices"]
+__all__ = ["compared", "refuse_unbounded", "vertices"]
 
 
 def compared(branches: list[Any], domain: Interval) -> Best | None:
@@ -51,10 +51,6 @@ def compared(branches: list[Any], domain: Interval) -> Best | None:
         end_limit_in_u(objective, end, side)
         for end, side in ((domain.low, "+"), (domain.high, "-"))
     ]
-    if any(b == sp.oo for b in bounds):
-        raise LossRefused(
-            "no maximiser: for every u the objective grows without bound at an end of the domain"
-        )
     for root in tops:
         rivals = [values[r] for r in tops if r != root] + [b for b in bounds if b != -sp.oo]
         if None in bounds or any(
@@ -66,6 +62,22 @@ def compared(branches: list[Any], domain: Interval) -> Best | None:
         path = Stretch(sp.Integer(0), sp.oo, ends[0], ends[1], rise, root)
         return Best(path=(path,), concave=True)
     return None
+
+
+def refuse_unbounded(branches: list[Any], domain: Interval) -> None:
+    """Refuse terms whose sum grows without bound at an end of the domain, whatever u is.
+
+    Raises:
+        LossRefused: it does.
+    """
+    for (_, real, fake), end, side in (
+        (branches[0], domain.low, "+"),
+        (branches[-1], domain.high, "-"),
+    ):
+        if end_limit_in_u(u * real + fake, end, side) == sp.oo:
+            raise LossRefused(
+                f"no maximiser: for every u the objective grows without bound as d goes to {end}"
+            )
 
 
 def end_limit_in_u(objective: Any, end: Any, side: str) -> Any:
