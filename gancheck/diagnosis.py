@@ -28,6 +28,7 @@ __all__ = [
     "Gallery",
     "Measurement",
     "NotApplicable",
+    "PValue",
     "Plan",
     "Quantity",
     "Report",
@@ -116,6 +117,23 @@ class Quantity:
         if self.low is not None or self.high is not None:
             out["interval"] = [_finite_or_none(self.low), _finite_or_none(self.high)]
         return out
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PValue:
+    """A test's p-value, alone and corrected for the tests that stand beside it.
+
+    Attributes:
+        raw: valid for this test, had it been the only one.
+        corrected: below alpha with chance at most alpha for all tests of the family together.
+    """
+
+    raw: float
+    corrected: float
+
+    def to_dict(self) -> dict[str, Any]:
+        """Both, as they stand in result.json."""
+        return {"raw": self.raw, "corrected": self.corrected}
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -209,6 +227,7 @@ class Finding:
         theorems: ids of the theorems the judgement rests on.
         seconds: what the measurement took.
         measurement: what was measured; None where nothing could be.
+        p_values: name -> p-value of each test behind the verdict; empty where it rests on none.
     """
 
     code: str
@@ -220,10 +239,13 @@ class Finding:
     theorems: Sequence[str] = ()
     seconds: float = 0.0
     measurement: Measurement | None = None
+    p_values: Mapping[str, PValue] = field(default_factory=dict)
 
     def to_dict(self) -> dict[str, Any]:
         """The finding as it stands in result.json."""
+        tests = {k: p.to_dict() for k, p in self.p_values.items()}
         return {
+            **({"p_values": tests} if tests else {}),
             "code": self.code,
             "verdict": str(self.verdict),
             "title": self.title,
