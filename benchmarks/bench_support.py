@@ -20,6 +20,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 import torch
 
+from gancheck.games.data import ring8
+from gancheck.measures.connectivity import bridge_mass
 from gancheck.measures.spanning_tree import emst
 
 if TYPE_CHECKING:
@@ -48,7 +50,7 @@ def main() -> None:
     for dimension, goal in _PEER:
         _row(*_against_ripser(dimension, given.rounds, goal))
         _row(*_memory(dimension))
-    for row in (_many_points(), _plane()):
+    for row in (_many_points(), _plane(), _verdict()):
         _row(*row)
 
 
@@ -156,6 +158,13 @@ def _plane() -> tuple[str, str, str, str]:
     x = _cloud(100_000, 2)
     spent = _seconds(lambda: emst(x))
     return ("spanning tree, n = 100,000, d = 2", f"{spent:.2f} s", "-", "runs")
+
+
+def _verdict() -> tuple[str, str, str, str]:
+    law = ring8()
+    real, generated = (law.sample(10_000, torch.Generator().manual_seed(s)) for s in (0, 1))
+    spent = statistics.median(_seconds(lambda: bridge_mass(real, generated)) for _ in range(3))
+    return ("bridge verdict, 10,000 + 10,000 points, d = 2", f"{spent:.2f} s", "CPU", "1 s")
 
 
 if __name__ == "__main__":

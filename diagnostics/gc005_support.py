@@ -1,9 +1,10 @@
 """GC005 Support: does the generator put mass between the components of the data?
 
 How it is measured
-    Bridge mass: the share of generated samples in the middle half of a gap between two components
-    of the data and off the tube around them, against a held-out real null (one-sided Fisher exact
-    test at 1 %); beside it the mass off the tube and the coverage of the components.
+    Bridge mass: the share of generated samples in the middle of a gap between two components of
+    the data and off the tube around them, against a held-out real null (one-sided Fisher exact
+    test at 1 %). Beside it, never merged with it: the mass off the tube, the coverage of the
+    components, and the pairs of components that the samples link.
 Verdicts
     bridged -> warning, and failing only where the interval's lower end exceeds 5 %;
     not_detected -> sound, with its upper limit; not_decidable -> undecided.
@@ -103,7 +104,8 @@ diagnostic = Diagnostic(
     judge=judge,
     caption=(
         "Where generated samples stand between components of the data, beside held-out real ones: "
-        "the null against which the mass in the gaps is tested."
+        "the null against which the mass in the gaps is tested. Then the mass in the gap of each "
+        "pair of components: the larger a square, the more; filled where samples link the pair."
     ),
     headline="bridge_mass",
     threshold="warns where significant against held-out real data; fails above 5 %",
@@ -111,21 +113,23 @@ diagnostic = Diagnostic(
         "bridge_mass": "generated mass in the gaps",
         "off_tube_mass": "generated mass off the data",
         "coverage": "components not surely missed",
-        "real_in_gap": "held-out real data where a gap should be",
+        "joined_pairs": "pairs of components that samples link",
+        "real_in_gap": "held-out real data in the gaps",
     },
     definition=Definition(
         mathml=(
             "<mrow><mi>B</mi><mo>=</mo><msub><mi>P</mi><mi>G</mi></msub><mo>(</mo><mfrac><mi>a</mi>"
-            "<mrow><mi>a</mi><mo>+</mo><mi>b</mi></mrow></mfrac><mo>&gt;</mo><mfrac><mn>1</mn>"
-            "<mn>4</mn></mfrac><mo>,</mo><mspace width='0.4em'/><mi>a</mi><mo>&gt;</mo><mi>r</mi>"
+            "<mrow><mi>a</mi><mo>+</mo><mi>b</mi></mrow></mfrac><mo>&gt;</mo><mi>t</mi><mo>,</mo><mspace width='0.4em'/><mi>a</mi><mo>&gt;</mo><mi>r</mi>"
             "<mo>)</mo></mrow>"
         ),
         estimator=(
             "a and b are distances to the nearest and second-nearest component, r the 99 % quantile "
-            "of held-out real distances. Components by density-filtered single linkage on half of "
-            "the real sample, or by labels; the other half is the tube and the null."
+            "of held-out real distances; t is 1/4, or the 99 % quantile of held-out real data where "
+            "that is more, and beyond 0.4 nothing is decided. Components by density-filtered single "
+            "linkage on half of the real sample, or by labels; the other half is the tube and the "
+            "null."
         ),
-        cost="single linkage of at most 5,000 points and one pass of distances",
+        cost="an exact spanning tree of half the real sample and one pass of distances",
         limits=(
             "A connected support is a theorem for a continuous generator, not a finding; a bridge "
             "thinner than the upper limit is not seen. In raw pixels natural classes have no gap."

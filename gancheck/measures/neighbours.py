@@ -34,8 +34,8 @@ __all__ = [
     "squared_distances",
 ]
 
-_BLOCK_BYTES = 32 << 20  # of one block of distances
-_GATHER_BYTES = 8 << 20  # of one block of coordinate differences
+_BLOCK_BYTES = 16 << 20  # of one block of distances
+_GATHER_BYTES = 2 << 20  # of one block of coordinate differences
 _LOSS = 0.02  # rounding above this part of a typical nearest squared distance: next precision
 _PROBES = 32
 

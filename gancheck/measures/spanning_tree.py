@@ -242,9 +242,8 @@ def _points(x: Any) -> np.ndarray:
     if out.ndim < 1 or out.size == 0:
         raise ValueError(f"x must hold at least one point [n, d], got shape {out.shape}")
     out = np.ascontiguousarray(out.reshape(len(out), -1))
-    finite = np.isfinite(out).all(axis=1)
-    if not finite.all():
-        bad = int((~finite).sum())
+    if not np.isfinite(out.sum()) and not np.isfinite(out).all():
+        bad = int((~np.isfinite(out).all(axis=1)).sum())
         raise ValueError(
             f"x must be finite, got NaN or infinity in {bad} of {len(out)} points; drop those rows"
         )
@@ -265,13 +264,12 @@ def _distinct(points: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     Rows are sorted by a sum of their mixed bits modulo 2^64, equal for equal rows; rows that share
     it are compared number by number.
     """
-    points = points + 0.0 if np.signbit(points[points == 0.0]).any() else points
-    bits = points.view(np.uint32 if points.dtype == np.float32 else np.uint64)
+    kind = np.uint32 if points.dtype == np.float32 else np.uint64
     factor = np.uint64(_PRIME) ** np.arange(1, points.shape[1] + 1, dtype=np.uint64)
     key = np.empty(len(points), dtype=np.uint64)
-    step = max(1, (1 << 20) // points.shape[1])
+    step = max(1, (1 << 17) // points.shape[1])
     for i in range(0, len(points), step):
-        word = bits[i : i + step].astype(np.uint64)
+        word = (points[i : i + step] + 0.0).view(kind).astype(np.uint64)  # -0 is 0
         word ^= word >> np.uint64(32)  # small integers have their bits at the top
         word *= np.uint64(_PRIME)
         word ^= word >> np.uint64(29)
