@@ -41,7 +41,7 @@ def test_an_interrupted_run_says_so_and_leaves_no_process(jobs: str) -> None:
         os.killpg(run.pid, signal.SIGINT)  # a terminal sends it to the whole group
         out, rest = run.communicate(timeout=60)
     assert run.returncode == 130, rest
-    assert rest.strip().splitlines()[-1] == "gancheck: interrupted"
+    assert "gancheck: interrupted" in rest.splitlines(), rest
     assert "Traceback" not in rest
     assert out == ""
     until = time.monotonic() + 10
