@@ -17,11 +17,10 @@ Three proofs, each with what it takes for granted:
 
 from __future__ import annotations
 
-import copy
 import math
 import warnings
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 import torch
@@ -32,11 +31,10 @@ from gancheck.operators.krylov_basis import KrylovBasis, rounding
 from gancheck.operators.lanczos import probable_excess
 
 if TYPE_CHECKING:
-    from gancheck.games.game import Game
     from gancheck.operators import LinearOperator
     from gancheck.operators.budget import Budget
 
-__all__ = ["Inertia", "LowerEnd", "Pair", "growing", "in_float64", "inertia", "lower_end"]
+__all__ = ["Inertia", "LowerEnd", "Pair", "growing", "inertia", "lower_end"]
 
 # Backward errors of symmetric eigensolvers and products of n x n matrices are below 10 n u in every
 # published analysis, and near u in practice.
@@ -102,7 +100,7 @@ class Pair:
     """One eigenvalue with its right and left unit vectors.
 
     Attributes:
-        value: y^H J x / y^H x in float64.
+        value: y^H J x / y^H x.
         right: x [n].
         left: y [n].
         condition: 1/|y^H x|.
@@ -119,10 +117,10 @@ class Pair:
 
 
 def growing(jacobian: LinearOperator, right: np.ndarray, left: np.ndarray, *, norm: float) -> Pair:
-    """Examine an approximate pair once more, with products of a float64 operator.
+    """Examine an approximate pair once more, with products of another operator.
 
     Args:
-        jacobian: float64.
+        jacobian: in float64 where that can be had; its own rounding enters the error.
         right: approximate right vector [n].
         left: approximate left vector [n].
         norm: ||J||_2 or a bound on it.
@@ -148,7 +146,7 @@ def growing(jacobian: LinearOperator, right: np.ndarray, left: np.ndarray, *, no
         float(np.linalg.norm(image - value * x)), float(np.linalg.norm(back - np.conj(value) * y))
     )
     condition = 1.0 / abs(overlap)
-    noise = _PRODUCT * float(np.finfo(float).eps) * norm
+    noise = _PRODUCT * float(torch.finfo(jacobian.dtype).eps) * norm
     return Pair(
         value=value,
         right=x,
@@ -296,16 +294,3 @@ def _steps_needed(low: float, high: float, n: int, eta: float) -> int:
         return 0
     steps = 0.5 * (math.log(1.648 * math.sqrt(n) / eta) / math.sqrt(excess) + 1.0)
     return math.ceil(steps) + 1
-
-
-def in_float64(game: Game) -> Game:
-    """The same game on copies of its modules or vectors in float64; data and latents are shared."""
-    twin = copy.copy(game)
-    inner: Any = twin
-    if game.analytic:
-        inner._vectors = {  # noqa: SLF001
-            p: game.parameters(p)[0].detach().double() for p in ("generator", "discriminator")
-        }
-    else:
-        inner._modules = {p: copy.deepcopy(m).double() for p, m in game.modules.items()}  # noqa: SLF001
-    return twin

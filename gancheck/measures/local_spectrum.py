@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 import torch
 
-from gancheck.measures.certificates import Pair, growing, in_float64, inertia, lower_end
+from gancheck.measures.certificates import Pair, growing, inertia, lower_end
 from gancheck.operators import GameJacobian
 from gancheck.operators.conditioning import condition_number
 from gancheck.operators.krylov_schur import krylov_schur
@@ -127,16 +127,22 @@ def examine(
     n = jacobian.shape[0]
     affordable = budget is None or (not budget.exhausted and budget.left >= n + 4)
     if n <= formed and affordable:
-        return _by_matrix(_precise(game, jacobian, batch), budget)
+        precise = _precise(game, jacobian, batch)
+        if precise.dtype == torch.float64:
+            return _by_matrix(precise, budget)
     return _by_products(game, jacobian, batch, eta=eta, seed=seed, budget=budget)
 
 
 def _precise(game: Game, jacobian: GameJacobian, batch: Batch) -> GameJacobian:
-    """The Jacobian of the same batch in float64."""
+    """The Jacobian of the same batch in float64; the same one where a module cannot be copied."""
     if jacobian.dtype == torch.float64:
         return jacobian
+    try:
+        twin = game.in_float64()
+    except RuntimeError:
+        return jacobian
     real, latent = (None if x is None else x.double() for x in (batch.real, batch.latent))
-    return GameJacobian(in_float64(game), replace(batch, real=real, latent=latent))
+    return GameJacobian(twin, replace(batch, real=real, latent=latent))
 
 
 def _by_matrix(jacobian: GameJacobian, budget: Budget | None) -> LocalSpectrum:
@@ -251,7 +257,15 @@ def _by_products(
     radius = float(np.abs(pairs.values).max())
     norm = max(abs(end.low), abs(end.high)) + (a_norm if math.isfinite(a_norm) else radius)
     leftmost, witness = _of_sides(game, jacobian, batch, pairs, norm, radius, seed, budget)
-    outcome, because = _from_sides(pairs, leftmost, witness, end, NOISE_FLOOR * radius, eta)
+    outcome, because = _from_sides(
+        pairs,
+        leftmost,
+        witness,
+        end,
+        NOISE_FLOOR * radius,
+        eta,
+        double=jacobian.dtype == torch.float64,
+    )
     return LocalSpectrum(
         outcome=outcome,
         because=because,
@@ -318,6 +332,8 @@ def _from_sides(
     end: LowerEnd,
     floor: float,
     eta: float,
+    *,
+    double: bool,
 ) -> tuple[Outcome, str]:
     if witness is not None and witness.value.real + witness.error < -floor:
         return Outcome.unstable, _grows(witness)
@@ -328,7 +344,8 @@ def _from_sides(
             f"eigenvalue is {end.low:.4g} after {end.steps} steps (converged after "
             f"{end.converged_at})"
         )
-    if pairs.complete and leftmost is not None and leftmost.value.real - leftmost.error > floor:
+    seen = pairs.complete and double  # in float32 rounding may have moved another across
+    if seen and leftmost is not None and leftmost.value.real - leftmost.error > floor:
         return Outcome.stable, (
             "the Krylov space of a random start is exhausted, so every distinct eigenvalue was "
             f"seen, and the leftmost has real part {leftmost.value.real:.4g}"
@@ -346,5 +363,5 @@ def _from_sides(
 def _grows(pair: Pair) -> str:
     return (
         f"an eigenvalue with real part {pair.value.real:.4g} is certain to {pair.error:.1g} "
-        f"(condition {pair.condition:.3g}, residual {pair.residual:.1g}, in float64)"
+        f"(condition {pair.condition:.3g}, residual {pair.residual:.1g})"
     )

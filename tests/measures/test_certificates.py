@@ -8,12 +8,9 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
-from gancheck.games import analytic
-from gancheck.measures.certificates import growing, in_float64, inertia, lower_end
-from gancheck.operators import GameJacobian
+from gancheck.measures.certificates import growing, inertia, lower_end
 from gancheck.operators.budget import Budget
 from gancheck.operators.linear_operator import LinearOperator
-from tests.oracles import tiny_game
 
 
 def as_operator(a: torch.Tensor) -> LinearOperator:
@@ -122,15 +119,3 @@ def test_a_full_basis_is_exact_and_a_spent_budget_gives_what_there_is() -> None:
     assert budget.spent == 7
     assert short.bound <= 1.0
     assert lower_end(as_operator(big), eta=1e-3, budget=Budget(products=1)) is None
-
-
-def test_a_copy_in_float64_has_the_same_numbers_and_leaves_the_game_alone() -> None:
-    game = tiny_game(dtype=torch.float32)
-    twin = in_float64(game)
-    assert twin.dtype == torch.float64
-    assert game.dtype == torch.float32
-    for player in ("generator", "discriminator"):
-        for p, q in zip(game.parameters(player), twin.parameters(player), strict=True):
-            assert torch.equal(p.double(), q)
-    flat = in_float64(analytic.bilinear(c=3.0))
-    assert GameJacobian(flat, flat.sample(1)).dense()[0, 1] == 3.0

@@ -169,6 +169,22 @@ def test_float32_games_are_judged_in_float64() -> None:
     )
 
 
+def test_a_module_that_cannot_be_copied_is_judged_by_products_in_its_own_precision() -> None:
+    game = tiny_game(dtype=torch.float32)
+
+    def refuse() -> Game:
+        raise RuntimeError("cannot be copied")
+
+    batch = game.sample(64)
+    exact = local_stability(game, batch)
+    game.in_float64 = refuse
+    found = local_stability(game, batch)
+    assert found.quantities["min_real"].value == pytest.approx(
+        exact.quantities["min_real"].value, abs=1e-4
+    )
+    assert found.verdict in (exact.verdict, Outcome.undetermined)
+
+
 class _Bias(nn.Module):
     """x -> a number, or samples: one matrix of parameters and no more."""
 
