@@ -20,6 +20,7 @@ from typing import TYPE_CHECKING
 
 from gancheck.diagnosis import Definition, Diagnostic, Finding, NotApplicable, Plan, Verdict
 from gancheck.measures.connectivity import BridgeMass, Outcome, bridge_mass
+from gancheck.measures.features import as_features
 
 if TYPE_CHECKING:
     from gancheck.games.game import Game
@@ -49,6 +50,7 @@ def measure(game: Game, plan: Plan) -> BridgeMass:
         real,
         game.draw_samples(plan.samples, seed=plan.seed),
         labels=None if labels is None else labels.numpy(),
+        features=as_features(plan.features, game),
         seed=plan.seed,
     )
 
@@ -132,7 +134,8 @@ diagnostic = Diagnostic(
         cost="an exact spanning tree of half the real sample and one pass of distances",
         limits=(
             "A connected support is a theorem for a continuous generator, not a finding; a bridge "
-            "thinner than the upper limit is not seen. In raw pixels natural classes have no gap."
+            "thinner than the upper limit is not seen. In raw pixels natural classes have no gap: "
+            "choose features (--features)."
         ),
         source="Tanielian et al. (2020); Clopper and Pearson (1934); Fisher's exact test",
     ),

@@ -71,6 +71,9 @@ BatchSize = Annotated[int, typer.Option(help="Samples of a batch for curvature a
 Batches = Annotated[int, typer.Option(help="Independent evaluation batches, at least 4.")]
 Samples = Annotated[int, typer.Option(help="Generated samples for shares and support.")]
 Probes = Annotated[int, typer.Option(help="Random probes for rotation.")]
+Features = Annotated[
+    str, typer.Option(help="Space of supports: pixels, pca, discriminator or MODULE:FUNCTION.")
+]
 Dtype = Annotated[Precision, typer.Option("--dtype", help="Precision of the measurement.")]
 Only = Annotated[
     str | None, typer.Option("--only", help="Diagnostics to run, such as GC001,GC004.")
@@ -204,6 +207,7 @@ def diagnose(
     batches: Batches = 4,
     samples: Samples = 10_000,
     probes: Probes = 64,
+    features: Features = "pixels",
     dtype: Dtype = Precision.float64,
     only: Only = None,
 ) -> None:
@@ -213,7 +217,12 @@ def diagnose(
         from gancheck.runner import diagnose_run
 
         plan = Plan(
-            batch_size=batch_size, batches=batches, samples=samples, probes=probes, seed=seed
+            batch_size=batch_size,
+            batches=batches,
+            samples=samples,
+            probes=probes,
+            seed=seed,
+            features=features,
         )
         report = diagnose_run(
             run,
@@ -297,6 +306,7 @@ def audit(
     batches: Batches = 4,
     samples: Samples = 10_000,
     probes: Probes = 64,
+    features: Features = "pixels",
     dtype: Dtype = Precision.float64,
     only: Only = None,
 ) -> None:
@@ -309,7 +319,12 @@ def audit(
         if len(files) != 2:
             raise ValueError(f"files must be a generator and a discriminator, got {len(files)}")
         plan = Plan(
-            batch_size=batch_size, batches=batches, samples=samples, probes=probes, seed=seed
+            batch_size=batch_size,
+            batches=batches,
+            samples=samples,
+            probes=probes,
+            seed=seed,
+            features=features,
         )
         game, provenance = game_from_files(
             manifest, *files, data=data, dtype=str(dtype), device=device

@@ -177,6 +177,7 @@ class Plan:
         gradient_batch: minibatch over which gradient norms are taken, as in training.
         probes: random probes of a trace estimate.
         seed: first seed; batch s of a measure uses seed + s.
+        features: space in which supports are compared: pixels, pca, discriminator, module:function.
     """
 
     batch_size: int = 256
@@ -185,10 +186,16 @@ class Plan:
     gradient_batch: int = 32
     probes: int = 64
     seed: int = 0
+    features: str = "pixels"
 
     def __post_init__(self) -> None:
         if self.batches < 4:
             raise ValueError(f"batches must be at least 4 for a sampling error, got {self.batches}")
+        if self.features not in ("pixels", "pca", "discriminator") and ":" not in self.features:
+            raise ValueError(
+                "features must be pixels, pca, discriminator or module:function, "
+                f"got {self.features!r}"
+            )
         for name in ("batch_size", "samples", "gradient_batch", "probes"):
             if getattr(self, name) < 2:
                 raise ValueError(f"{name} must be at least 2, got {getattr(self, name)}")
