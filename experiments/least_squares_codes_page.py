@@ -55,7 +55,7 @@ _REFUTED_BY = (
 )
 _HEADLINE: Final = {
     Agreement.supported: f"With the codes {CENTRED} trained networks cover fewer modes.",
-    Agreement.partly: f"With the codes {CENTRED} trained networks cover fewer modes in some settings.",
+    Agreement.partly: f"With the codes {CENTRED} trained networks cover fewer modes in {{}} settings.",
     Agreement.contradicted: f"With the codes {CENTRED} trained networks cover more modes somewhere.",
     Agreement.open: "Trained networks do not tell the two codings apart.",
 }
@@ -72,7 +72,7 @@ _CONCLUSION: Final = {
         "promise that for networks; it was the prediction one would make if its mechanism decided."
     ),
     Agreement.partly: (
-        f"**Prefer {PLAIN}.** On these games the codes {CENTRED} cost modes in some settings and "
+        f"**Prefer {PLAIN}.** On these games the codes {CENTRED} cost modes in {{}} settings and "
         "were not shown to in the others. The theorem promises neither: a network's samples follow "
         "the slope of D, while the mass of the theorem follows its value."
     ),
@@ -135,14 +135,14 @@ def page(rows: Sequence[Row], *, command: str) -> ExperimentPage:
     return ExperimentPage(
         question=f"Do the codes {CENTRED} of a least-squares GAN drop modes?",
         agreement=of_networks,
-        headline=_HEADLINE[of_networks],
+        headline=_HEADLINE[of_networks].format(_share(networks)),
         claim=_CLAIM,
         theorems=THEOREMS,
         predicted=_PREDICTED,
         refuted_by=_REFUTED_BY,
         parts=[_weights_part(rows, weights), _networks_part(rows, networks, reached, off_data)],
         conclusion=[
-            _CONCLUSION[of_networks],
+            _CONCLUSION[of_networks].format(_share(networks)),
             *([_SHARPNESS[sharper]] if (sharper := all_agree(off_data)) in _SHARPNESS else []),
             _WHY,
             _CAUTION,
@@ -160,6 +160,11 @@ def page(rows: Sequence[Row], *, command: str) -> ExperimentPage:
             )
         },
     )
+
+
+def _share(comparisons: Sequence[Comparison]) -> str:
+    """How many settings came out as predicted, in words."""
+    return f"{sum(c.agreement is Agreement.supported for c in comparisons)} of {len(comparisons)}"
 
 
 def _of(rows: Sequence[Row], **wanted: Any) -> list[Row]:
@@ -278,12 +283,8 @@ def _networks_part(
 
 def _sorted_out(comparisons: Sequence[Comparison]) -> str:
     """In how many settings the interval lies on which side of zero."""
-    of = len(comparisons)
-    fewer, more = (
-        sum(c.agreement is found for c in comparisons)
-        for found in (Agreement.supported, Agreement.contradicted)
-    )
-    told = f"In {fewer} of {of} settings trained networks cover fewer modes with {CENTRED}"
+    more = sum(c.agreement is Agreement.contradicted for c in comparisons)
+    told = f"In {_share(comparisons)} settings trained networks cover fewer modes with {CENTRED}"
     return told + (f", in {more} more" if more else "")
 
 

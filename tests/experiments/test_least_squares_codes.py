@@ -193,6 +193,19 @@ def test_the_page_says_what_the_rows_say(difference: int, agreement: Agreement, 
     assert "<b>384 of 384</b> modes (48 runs)" in text
 
 
+def test_a_page_says_in_how_many_settings_the_prediction_held() -> None:
+    rows = rows_with(-3)
+    for row in rows:
+        c = row["configuration"]
+        if (c["part"], c["data"], c["setting"]) == ("networks", "grid25", "recipe"):
+            row["measured"]["covered"] = 5
+    made = page(rows, command="x")
+    assert made.agreement is Agreement.partly
+    assert made.headline.endswith("cover fewer modes in 3 of 4 settings.")
+    assert "cost modes in 3 of 4 settings and were not shown to in the others" in made.conclusion[0]
+    assert [p.agreement for p in made.parts] == [Agreement.supported, Agreement.partly]
+
+
 @pytest.mark.parametrize("name", ["tiny", *sorted(p.name for p in GALLERY.glob("*.html"))])
 def test_a_page_is_offline_inert_and_light(name: str, tiny: Path) -> None:
     path = tiny / "least_squares_codes.html" if name == "tiny" else GALLERY / name
