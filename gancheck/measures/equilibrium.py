@@ -19,7 +19,7 @@ from gancheck.operators.game_jacobian import field
 if TYPE_CHECKING:
     from gancheck.games.game import Game
 
-__all__ = ["field_norm", "field_norm_on"]
+__all__ = ["dealt", "field_norm", "field_norm_on", "u_statistic"]
 
 
 def field_norm(game: Game, *, minibatch: int, count: int, seed: int = 0) -> dict[str, Quantity]:
@@ -44,10 +44,10 @@ def field_norm(game: Game, *, minibatch: int, count: int, seed: int = 0) -> dict
     split = game.sizes()[0]
     if game.analytic:
         return field_norm_on(game, game.sample(1))
-    vs = torch.stack([field(game, b) for b in _dealt(game, minibatch, count, seed)]).double()
+    vs = torch.stack([field(game, b) for b in dealt(game, minibatch, count, seed)]).double()
     out = {}
     for name, part in zip(_NAMES, (vs, vs[:, :split], vs[:, split:]), strict=True):
-        value, error = _u_statistic(part)
+        value, error = u_statistic(part)
         level = 0.99 if name == "field_norm" else 0.995
         limit = float(stats.t.ppf(level, df=len(vs) - 1)) * error
         out[name] = Quantity(
@@ -70,8 +70,12 @@ def field_norm_on(game: Game, batch: Batch) -> dict[str, Quantity]:
 _NAMES = ("field_norm", "field_norm_generator", "field_norm_discriminator")
 
 
-def _u_statistic(v: torch.Tensor) -> tuple[float, float]:
-    """Mean of <v_i, v_j> over i != j, and its jackknife standard error, for v [m, n]."""
+def u_statistic(v: torch.Tensor) -> tuple[float, float]:
+    """Mean of <v_i, v_j> over i != j, and its jackknife standard error, for v [m, n], m >= 3.
+
+    Where the v_i are independent with mean zero the statistic is degenerate and the jackknife errs
+    upwards: a one-sided 99 % limit by Student's t then excludes zero in less than 1 % of samples.
+    """
     m = v.shape[0]
     total, squares = v.sum(0), (v * v).sum(1)
     inner = v @ total  # <v_i, sum>
@@ -83,8 +87,12 @@ def _u_statistic(v: torch.Tensor) -> tuple[float, float]:
     return value, error
 
 
-def _dealt(game: Game, minibatch: int, count: int, seed: int) -> list[Batch]:
-    """Disjoint minibatches: real data dealt without replacement, latents fresh."""
+def dealt(game: Game, minibatch: int, count: int, seed: int) -> list[Batch]:
+    """Disjoint minibatches: real data dealt without replacement, latents fresh.
+
+    Raises:
+        ValueError: fewer than 4 fit in the data.
+    """
     limit = game.data.size
     fits = count if limit is None else min(count, limit // minibatch)
     if fits < 4:

@@ -4,6 +4,10 @@ With d = sigmoid(s), the saturating loss ln(1 - d) has the gradient -d in the lo
 non-saturating -ln d has -(1 - d): for one sample their norms stand as (1-d)/d in every
 parametrisation (`gradient-ratio`). For a batch the ratio is one of averaged vectors and may be
 anything, so it is measured, and E(1-d)/E d, its value if all directions agreed, is put beside it.
+
+`gradient_ratio` asks this of log-odds; what applies to every discriminator, whether the expected
+gradient is there at all and where float32 ends, comes from `generator_signal`, and `gradients`
+takes whichever of the two the game's loss has a meaning for.
 """
 
 from __future__ import annotations
@@ -29,20 +33,27 @@ from gancheck.measures.figures import (
     x_title,
     y_title,
 )
+from gancheck.measures.generator_signal import (
+    GeneratorSignal,
+    generator_signal,
+    logits,
+    numerical_shares,
+    signal,
+    times_fitting,
+)
 from gancheck.measures.proportions import share
 from gancheck.measures.spectrum import mean_and_error
+from gancheck.operators.linear_operator import flatten
 
 if TYPE_CHECKING:
     from torch import Tensor
 
     from gancheck.games.game import Game
 
-__all__ = ["GradientRatio", "gradient_ratio", "logits", "per_sample_ratios"]
+__all__ = ["GradientRatio", "gradient_ratio", "gradients", "logits", "per_sample_ratios"]
 
 SATURATED = 0.01  # d at which the ratio is 99: the saturating loss gives one per cent of the signal
-_MINIBATCHES = 64
 _SINGLE = 64
-_CHUNK = 1000
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -71,11 +82,11 @@ class GradientRatio(Measurement):
         low, high = np.quantile(everything, [0.001, 0.999])
         low, high = float(low) - 0.5, float(high) + 0.5
         bins = np.linspace(low, high, 61)
-        for logits, colour, name in (
+        for values, colour, name in (
             (self.real_logits, REAL, "real"),
             (self.fake_logits, GENERATOR, "generated"),
         ):
-            heights, _ = np.histogram(logits, bins=bins, density=True)
+            heights, _ = np.histogram(values, bins=bins, density=True)
             top.stairs(heights, bins, color=colour, fill=True, alpha=0.2)
             top.stairs(heights, bins, color=colour, linewidth=1.6)
             peak = int(heights.argmax())
@@ -95,6 +106,13 @@ class GradientRatio(Measurement):
         return np.array([top, bottom])
 
 
+def gradients(game: Game, plan: Plan | None = None) -> GradientRatio | GeneratorSignal:
+    """`gradient_ratio` where the score is a log-odds, else `generator_signal`; raises as they do."""
+    if game.analytic or game.loss.probabilistic:
+        return gradient_ratio(game, plan)
+    return generator_signal(game, plan)
+
+
 def gradient_ratio(game: Game, plan: Plan | None = None) -> GradientRatio:
     """Measure saturation on many samples and gradient norms on minibatches as in training.
 
@@ -103,13 +121,15 @@ def gradient_ratio(game: Game, plan: Plan | None = None) -> GradientRatio:
         minibatches), `ratio_of_means` (E(1-d)/E d), `median_ratio` (median of the per-sample
         (1-d)/d), `mean_d_fake`, `mean_d_real`, `saturated_share` (generated samples with
         d < 0.01), `theorem_deviation` (largest relative distance of measured single-sample ratios
-        from (1-d)/d).
+        from (1-d)/d), `generator_gradient` and `gradient_signal` of the loss in use (see
+        `generator_signal.signal`), `silent_share` and `rounded_share` (see
+        `generator_signal.numerical_shares`).
 
     Raises:
         NotApplicable: an analytic game, or a discriminator whose score is no log-odds.
 
-    Cost: two gradients for each of 64 minibatches and 64 single samples, and one pass over
-    `plan.samples` samples.
+    Cost: two gradients for each of 64 minibatches (fewer where 64 gradients have more than 2^28
+    entries) and 64 single samples, and one pass over twice `plan.samples` samples.
     """
     plan = plan or Plan()
     if game.analytic:
@@ -124,7 +144,7 @@ def gradient_ratio(game: Game, plan: Plan | None = None) -> GradientRatio:
         fake = logits(game, "fake", plan.samples, plan.seed)
         real = logits(game, "real", plan.samples, plan.seed)
     d = _sigmoid(fake)
-    norms = _minibatch_norms(game, plan)
+    norms, vectors = _minibatch_gradients(game, plan)
     single_d, single_ratio = per_sample_ratios(game, count=_SINGLE, seed=plan.seed)
     quantities = {
         "gradient_ratio": _ratio_of_means(norms[:, 0], norms[:, 1]),
@@ -134,6 +154,8 @@ def gradient_ratio(game: Game, plan: Plan | None = None) -> GradientRatio:
         "mean_d_real": _mean(_sigmoid(real)),
         "saturated_share": share(int((d < SATURATED).sum()), len(d)),
         "theorem_deviation": _deviation(single_d, single_ratio),
+        **signal(vectors),
+        **numerical_shares(game, fake),
     }
     return GradientRatio(
         quantities=quantities,
@@ -145,7 +167,7 @@ def gradient_ratio(game: Game, plan: Plan | None = None) -> GradientRatio:
             "generated_samples": len(fake),
             "real_samples": len(real),
             "minibatch": plan.gradient_batch,
-            "minibatches": _MINIBATCHES,
+            "minibatches": len(vectors),
             "seed": plan.seed,
             "dtype": str(game.dtype),
             "seconds": time.perf_counter() - start,
@@ -176,39 +198,40 @@ def per_sample_ratios(game: Game, *, count: int, seed: int = 0) -> tuple[np.ndar
     return np.array(ds), np.array(ratios)
 
 
-def logits(game: Game, which: str, n: int, seed: int) -> np.ndarray:
-    """Scores of n generated samples, or of n real ones (all there are, if fewer), in float64."""
-    if which == "real":
-        limit = game.data.size
-        x = game.draw_real(n if limit is None else min(n, limit), seed=seed)
-        parts = [game.score(chunk) for chunk in x.split(_CHUNK)]
-    else:
-        z = game.draw_latent(n, seed=seed)
-        parts = [game.score(game.generate(chunk)) for chunk in z.split(_CHUNK)]
-    return torch.cat(parts).detach().double().cpu().numpy()
-
-
-def _gradient_norms(s: Tensor, theta: list[Tensor]) -> tuple[float, float]:
-    """Norms of the gradients of mean ln(1-d) and of mean -ln d, from stable logits."""
-    norms = []
+def _two_gradients(s: Tensor, theta: list[Tensor]) -> tuple[Tensor, Tensor]:
+    """The gradients [n] of mean ln(1-d) and of mean -ln d, from stable logits."""
+    out: list[Tensor] = []
     for loss in (-softplus(s).mean(), softplus(-s).mean()):
         grads = torch.autograd.grad(
             loss, theta, retain_graph=True, allow_unused=True, materialize_grads=True
         )
-        norms.append(sum(float(g.double().square().sum()) for g in grads) ** 0.5)
-    return norms[0], norms[1]
+        out.append(flatten(list(grads)))
+    return out[0], out[1]
 
 
-def _minibatch_norms(game: Game, plan: Plan) -> np.ndarray:
-    """[minibatches, 2]: norms of the non-saturating and of the saturating gradient."""
+def _gradient_norms(s: Tensor, theta: list[Tensor]) -> tuple[float, float]:
+    """Norms of the saturating and of the non-saturating gradient."""
+    sat, ns = _two_gradients(s, theta)
+    return float(sat.double().norm()), float(ns.double().norm())
+
+
+def _minibatch_gradients(game: Game, plan: Plan) -> tuple[np.ndarray, Tensor]:
+    """Norms of the non-saturating and saturating gradient [minibatches, 2]; the one in use [.., n].
+
+    The minibatches' latents are fresh, so the gradients are independent.
+    """
     theta_g, theta_d = game.snapshot()
-    z = game.draw_latent(_MINIBATCHES * plan.gradient_batch, seed=plan.seed + 1)
-    out = []
+    z = game.draw_latent(times_fitting(game) * plan.gradient_batch, seed=plan.seed + 1)
+    norms: list[list[float]] = []
+    vectors: list[Tensor] = []
     with game.untouched():
-        for chunk in z.split(plan.gradient_batch):
-            sat, ns = _gradient_norms(game.score(game.generate(chunk, theta_g), theta_d), theta_g)
-            out.append([ns, sat])
-    return np.array(out)
+        for i, chunk in enumerate(z.split(plan.gradient_batch)):
+            torch.manual_seed(plan.seed + 1 + i)  # dropout masks belong to the minibatch
+            score = game.score(game.generate(chunk, theta_g), theta_d)
+            sat, ns = _two_gradients(score, theta_g)
+            norms.append([float(ns.double().norm()), float(sat.double().norm())])
+            vectors.append(sat if game.loss.name == "minimax" else ns)
+    return np.array(norms), torch.stack(vectors)
 
 
 def _sigmoid(s: np.ndarray) -> np.ndarray:

@@ -20,6 +20,7 @@ from gancheck.games.game import Game
 from gancheck.measures.connectivity import bridge_mass
 from gancheck.measures.coverage import coverage
 from gancheck.measures.figures import figure_of
+from gancheck.measures.generator_signal import generator_signal
 from gancheck.measures.gradients import gradient_ratio
 from gancheck.measures.rotation import rotation
 from gancheck.measures.spectrum import hessian_spectrum
@@ -195,6 +196,33 @@ def test_gc004_is_milder_where_the_loss_keeps_its_gradient(
 ) -> None:
     share = Quantity(value=hits[0], sampling_error=0.0, low=hits[1], high=hits[2])
     assert verdict("GC004", with_values("GC004", {"loss": loss}, saturated_share=share)) is expected
+
+
+@pytest.mark.parametrize("loss", ["minimax", "non-saturating"])
+def test_gc004_fails_where_float32_leaves_no_derivative_whatever_the_loss(loss: str) -> None:
+    silent = Quantity(value=0.9, low=0.8, high=0.95, unit="share")
+    found = with_values("GC004", {"loss": loss}, silent_share=silent)
+    assert verdict("GC004", found) is Verdict.failing
+    few = Quantity(value=0.1, low=0.05, high=0.3, unit="share")
+    sound = Quantity(value=0.0, low=0.0, high=0.01, unit="share")
+    found = with_values("GC004", {"loss": loss}, silent_share=few, saturated_share=sound)
+    assert verdict("GC004", found) is Verdict.sound
+
+
+@pytest.mark.parametrize(
+    ("low", "silent", "expected"),
+    [(0.5, 0.0, Verdict.sound), (-0.5, 0.0, Verdict.undecided), (0.5, 0.9, Verdict.failing)],
+)
+def test_gc004_judges_a_critic_by_the_direction_its_minibatches_share(
+    low: float, silent: float, expected: Verdict
+) -> None:
+    found = generator_signal(tiny_game(), PLAN)
+    values = {
+        **found.quantities,
+        "generator_gradient": Quantity(value=1.0, sampling_error=0.1, low=low, high=2.0),
+        "silent_share": Quantity(value=silent, low=max(0.0, silent - 0.1), high=silent + 0.1),
+    }
+    assert verdict("GC004", replace(found, quantities=values)) is expected
 
 
 def _two_clusters(n: int, seed: int, *, between: float = 0.0) -> np.ndarray:
