@@ -5,7 +5,8 @@ generator handed in; the caller casts and moves it. So a float32 and a float64 g
 device, see the same latents up to rounding.
 
 `connected_support` is the hypothesis of the theorem that a continuous generator on a latent of
-connected support has an output of connected support.
+connected support has an output of connected support. `coordinates` is how the law is built, from
+which its law along a line follows; a law of one's own that does not say it has no lines.
 """
 
 from __future__ import annotations
@@ -17,6 +18,8 @@ from functools import partial
 
 import torch
 from torch import Tensor
+
+from gancheck.games.line_law import Coordinates, LineLaw
 
 __all__ = ["Latent", "categorical", "normal", "product", "truncated_normal", "uniform"]
 
@@ -32,6 +35,7 @@ class Latent:
         law: the law in words, as it stands in reports and in a run's configuration.
         draw: (n, CPU generator) -> float64 [n, size].
         connected_support: whether the law's support is a connected set.
+        coordinates: the independent coordinates in order; empty where they are not known.
 
     Example:
         >>> normal(3).sample(2, torch.Generator().manual_seed(0)).shape
@@ -42,6 +46,20 @@ class Latent:
     law: str
     draw: Draw
     connected_support: bool
+    coordinates: tuple[Coordinates, ...] = ()
+
+    def along_lines(self) -> LineLaw:
+        """The law along lines.
+
+        Raises:
+            ValueError: the law does not say how its coordinates are built, or none is continuous.
+        """
+        if not self.coordinates:
+            raise ValueError(
+                f"the latent {self.law!r} does not say how its coordinates are distributed, so it "
+                "has no law along a line; give Latent(coordinates=...)"
+            )
+        return LineLaw(self.coordinates)
 
     def sample(self, n: int, generator: torch.Generator) -> Tensor:
         """Draw n latents.
@@ -71,7 +89,13 @@ def normal(size: int) -> Latent:
     Raises:
         ValueError: size below 1.
     """
-    return Latent(_positive("size", size), "normal", partial(_normal, size), connected_support=True)
+    return Latent(
+        _positive("size", size),
+        "normal",
+        partial(_normal, size),
+        connected_support=True,
+        coordinates=(Coordinates("normal", size),),
+    )
 
 
 def uniform(size: int, *, low: float = -1.0, high: float = 1.0) -> Latent:
@@ -84,7 +108,11 @@ def uniform(size: int, *, low: float = -1.0, high: float = 1.0) -> Latent:
         raise ValueError(f"uniform needs finite low < high, got low={low}, high={high}")
     draw = partial(_uniform, size, low, high)
     return Latent(
-        _positive("size", size), f"uniform({low:g}, {high:g})", draw, connected_support=True
+        _positive("size", size),
+        f"uniform({low:g}, {high:g})",
+        draw,
+        connected_support=True,
+        coordinates=(Coordinates("uniform", size, low, high),),
     )
 
 
@@ -101,7 +129,11 @@ def truncated_normal(size: int, *, threshold: float) -> Latent:
         raise ValueError(f"threshold must be positive and finite, got {threshold}")
     draw = partial(_truncated_normal, size, threshold)
     return Latent(
-        _positive("size", size), f"normal within {threshold:g}", draw, connected_support=True
+        _positive("size", size),
+        f"normal within {threshold:g}",
+        draw,
+        connected_support=True,
+        coordinates=(Coordinates("normal", size, -threshold, threshold),),
     )
 
 
@@ -114,7 +146,13 @@ def categorical(classes: int) -> Latent:
     if classes < 2:
         raise ValueError(f"categorical needs at least 2 classes, got {classes}")
     draw = partial(_categorical, classes)
-    return Latent(classes, f"categorical({classes})", draw, connected_support=False)
+    return Latent(
+        classes,
+        f"categorical({classes})",
+        draw,
+        connected_support=False,
+        coordinates=(Coordinates("class", classes),),
+    )
 
 
 def product(*factors: Latent) -> Latent:
@@ -136,6 +174,9 @@ def product(*factors: Latent) -> Latent:
         " x ".join(f"{f.law}[{f.size}]" for f in factors),
         partial(_product, factors),
         connected_support=all(f.connected_support for f in factors),
+        coordinates=tuple(c for f in factors for c in f.coordinates)
+        if all(f.coordinates for f in factors)
+        else (),
     )
 
 
