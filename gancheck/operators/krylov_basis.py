@@ -24,6 +24,7 @@ __all__ = ["KrylovBasis", "admit_precision", "rounding"]
 
 _ROUNDING = 16.0  # products agree with their exact values to this many machine epsilons (measured)
 _LEAST_TOLERANCE = 1e-5  # of a float32 product: the residual asked for is then its rounding
+_ENOUGH = 1e60  # of a watched share
 _COLUMNS = 1 << 16  # of the basis compressed at a time, so that compression needs no second basis
 
 
@@ -92,6 +93,9 @@ class KrylovBasis:
         self.projection = np.zeros((capacity, capacity))
         self.stale = np.zeros(capacity)
         self._arrow = np.zeros(0)  # coefficients that the next product must have on the rows
+        self._watched = np.zeros(0)
+        self._shares = np.zeros((capacity + 1, 0))
+        self._seen = np.zeros(0)
         self.size = 0
         self.coupling = 0.0
         self.norm = 0.0  # largest column of any projection so far, a lower bound of ||A||
@@ -129,6 +133,23 @@ class KrylovBasis:
                 self._scale = float(2.0 ** np.floor(np.log2(largest)))
         return w if self.scale == 1.0 else w / self.scale
 
+    def watch(self, values: np.ndarray) -> None:
+        """Follow what an unseen eigenvector at each value would be by now, from a share of one.
+
+        The next direction is random; let c be its share of a unit eigenvector orthogonal to the
+        rows, with eigenvalue l. A step multiplies, so by T alone c is carried into every later row,
+        as c h. The rows are orthonormal, so c is at most 1 / ||h||.
+        """
+        self._watched = np.asarray(values, dtype=float)
+        self._shares = np.zeros((self.capacity + 1, len(values)))
+        self._shares[self.size] = 1.0
+        self._seen = np.ones(len(values))
+
+    @property
+    def seen(self) -> np.ndarray:
+        """The largest ||h|| of each watched value so far; infinite where its Krylov space ended."""
+        return self._seen
+
     def step(self) -> None:
         """Multiply the next direction, take it in, and find the one after it."""
         j = self.size
@@ -149,9 +170,11 @@ class KrylovBasis:
         self._arrow = np.append(np.zeros(j), self.coupling)
         if self.coupling <= rounding(self.rows.dtype) * self.norm:
             self.coupling = 0.0
+            self._seen = np.full_like(self._seen, np.inf)
             self.renew()
         elif self.size < len(self.rows):
             self.rows[self.size] = w / self.coupling
+            self._carry(host[:-1])
 
     def ritz(self) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
         """Ritz values ascending, their coordinates in the rows [size, size], residual estimates."""
@@ -174,6 +197,9 @@ class KrylovBasis:
         self.stale[:] = 0.0
         self.stale[:k] = stale
         self._arrow = self.coupling * y[-1]
+        following = self._shares[size].copy()
+        self._shares[:k] = y.T @ self._shares[:size]
+        self._shares[k] = following
         self.size = k
 
     def renew(self, direction: Tensor | None = None) -> None:
@@ -190,6 +216,16 @@ class KrylovBasis:
             w, _ = self._orthogonal(w, self.size)
             w = w / torch.linalg.vector_norm(w)
         self.rows[self.size] = w
+
+    def _carry(self, column: np.ndarray) -> None:
+        """From l h_j = sum_i T_ij h_i + coupling h_next: the share of the row just made."""
+        j = self.size - 1
+        shares = self._shares
+        watched = self._watched / self.scale
+        shares[j + 1] = (watched * shares[j] - column @ shares[: j + 1]) / self.coupling
+        norms = np.linalg.norm(shares[: j + 2], axis=0)
+        self._seen = np.maximum(self._seen, norms)
+        shares[:, norms > _ENOUGH] = 0.0  # seen beyond doubt; further growth would overflow
 
     def _begin(self, start: Tensor | None) -> None:
         self.renew(None if start is None else start.to(self.rows))

@@ -4,9 +4,11 @@ Thick-restart Lanczos (Wu and Simon 2000): one Krylov basis serves both ends, is
 full by two passes of classical Gram-Schmidt (two matrix products a pass, one host read a step), and
 is compressed to its best Ritz vectors when it is full. Two things that other solvers leave out are
 done before a pair is called converged. A Krylov space of one vector holds a single direction of a
-repeated eigenvalue, so the search begins once more from a random vector orthogonal to what was
-found and goes on where that finds something. And every pair returned is multiplied once more: its
-residual is that of a true product, not of the recurrence.
+repeated eigenvalue, and may have had too little of another, so the search begins once more from a
+random vector orthogonal to what was found and goes on where that finds something; where it does
+not, it ends when the recurrence itself says that a random vector would have shown what is missing,
+except with chance 1e-3. And every pair returned is multiplied once more: its residual is that of a
+true product, not of the recurrence.
 """
 
 from __future__ import annotations
@@ -33,7 +35,8 @@ _BASIS = 60  # vectors; 200 save 12 % of the products and cost three times the m
 _TEST_EVERY = 4  # steps; the small eigenproblem of 60 rows costs a tenth of a small product
 _CYCLES = 100  # compressions before the search gives up
 _MINOR = 0.01  # residuals of eigenvalues below this share of the largest are measured against it
-_CHECK = 6, 24  # least and most products of a check for missed pairs
+_UNSEEN = 1e-3  # accepted chance that a check passes although an eigenvalue lies outside
+_CHECK_FILLS = 8  # of the basis, after which a check gives up without an answer
 _CHECKS = 40  # each finds something or is the last: a higher multiplicity ends unmarked
 _REPAIRS = 4  # searches begun again from true residuals that came out too large
 
@@ -76,8 +79,8 @@ def lanczos(
         TypeError: a half-precision operator.
         OperatorError: a product that is not finite.
 
-    Cost: some 20 to 50 products for ten well-separated pairs, 6 to 24 for the check, one for each
-    pair; per product 4 basis n multiplications.
+    Cost: some 20 to 50 products for ten well-separated pairs, 6 to 30 for the check and more where
+    the next eigenvalue is near, one for each pair; per product 4 basis n multiplications.
 
     Source: Wu and Simon (2000), SIAM J. Matrix Anal. Appl. 22, 602.
 
@@ -265,7 +268,7 @@ def _nothing_missed(space: KrylovBasis, wanted: _Wanted) -> bool:
         if space.complete:
             return True
         moved = _moves(space, wanted)
-        if moved is None or space.spent:
+        if moved is None:
             return False
         if not moved:
             return True
@@ -275,11 +278,11 @@ def _nothing_missed(space: KrylovBasis, wanted: _Wanted) -> bool:
 
 
 def _moves(space: KrylovBasis, wanted: _Wanted) -> bool | None:
-    """Whether a wanted value moves when a random direction comes in; None where the budget ended.
+    """Whether a wanted value moves when a random direction comes in; None where that stays open.
 
-    Ritz values move outwards only. Nothing was missed when the first unwanted value at each end
-    has come, with its residual, to lie inside the last wanted one; after 24 products that is
-    believed without.
+    Ritz values move outwards only. The check ends when one moved by more than its tolerance, or
+    when an eigenvector outside, further than that from the last wanted value, could be unseen so
+    far only if the random direction had less of it than it has except with chance 1e-3.
     """
     values, y, _ = space.ritz()
     at = wanted.indices(space.size)
@@ -287,30 +290,28 @@ def _moves(space: KrylovBasis, wanted: _Wanted) -> bool | None:
     limits = wanted.thresholds(old, float(np.abs(values).max()))
     space.compress(old, y[:, at])
     space.renew()
-    least, most = _CHECK
-    for p in range(1, min(most, space.capacity - len(at)) + 1):
+    outside = [old[wanted.bottom - 1] - limits[wanted.bottom - 1]] if wanted.bottom else []
+    outside += [old[wanted.bottom] + limits[wanted.bottom]] if wanted.top else []
+    space.watch(space.scale * np.array(outside))
+    # A unit vector's share of a random one in n dimensions is below d with chance 0.8 d sqrt(n).
+    enough = 0.8 * np.sqrt(space.n) / _UNSEEN
+    for p in range(1, _CHECK_FILLS * space.capacity + 1):
         if space.spent:
             return None
         space.step()
         if space.complete:
             return False
-        if p >= least and p % 2 == 0:
-            new, _, estimates = space.ritz()
+        full = space.size == space.capacity
+        if p % 2 == 0 or full:
+            new, y, _ = space.ritz()
             if (np.abs(new[wanted.indices(space.size)] - old) > limits).any():
                 return True
-            if _inside(new, estimates, limits, wanted):
+            if (space.seen >= enough).all():
                 return False
-    return False
-
-
-def _inside(values: np.ndarray, residuals: np.ndarray, limits: np.ndarray, wanted: _Wanted) -> bool:
-    """Whether the first unwanted value at each end lies, with its residual, inside the wanted."""
-    up, down = len(values) - 1 - wanted.top, wanted.bottom
-    above = wanted.top == 0 or values[up] + residuals[up] <= values[up + 1] + limits[-wanted.top]
-    below = wanted.bottom == 0 or (
-        values[down] - residuals[down] >= values[down - 1] - limits[wanted.bottom - 1]
-    )
-    return bool(above and below)
+            if full:
+                keep = wanted.indices(space.size, extra=(space.capacity - wanted.count) // 3)
+                space.compress(new[keep], y[:, keep])
+    return None
 
 
 def _verified(space: KrylovBasis, wanted: _Wanted, before: int, *, ended: bool) -> Eigenpairs:
