@@ -2,9 +2,16 @@
 
 from __future__ import annotations
 
+import time
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
-__all__ = ["Forecast"]
+import torch
+
+if TYPE_CHECKING:
+    from gancheck.operators.linear_operator import LinearOperator
+
+__all__ = ["Forecast", "timed"]
 
 _UNITS = ("bytes", "kB", "MB", "GB", "TB")
 
@@ -40,3 +47,27 @@ class Forecast:
             f"{self.what}: {self.parameters:,} parameters, basis of {size:.3g} {_UNITS[unit]}, "
             f"about {self.products} products, {self.seconds:.2g} s"
         )
+
+
+def timed(operator: LinearOperator, *, what: str, products: int, vectors: int) -> Forecast:
+    """A forecast from one timed product, after one that is not.
+
+    Args:
+        operator: what the products are with.
+        what: the measurement, in a few words.
+        products: expected.
+        vectors: kept at once.
+    """
+    n = operator.shape[1]
+    v = torch.ones(n, dtype=operator.dtype, device=operator.device)
+    operator.matvec(v)
+    began = time.perf_counter()
+    operator.matvec(v).sum().item()  # reads the result: on a device, waits for it
+    one = time.perf_counter() - began
+    return Forecast(
+        what=what,
+        parameters=n,
+        memory=vectors * n * operator.dtype.itemsize,
+        products=products,
+        seconds=one * products,
+    )

@@ -33,6 +33,7 @@ from gancheck.measures.figures import (
     x_title,
     y_title,
 )
+from gancheck.measures.forecast import Forecast, timed
 from gancheck.operators import GameJacobian
 from gancheck.operators.frobenius import (
     compressed,
@@ -46,6 +47,8 @@ from gancheck.operators.krylov_schur import krylov_schur, start_vector
 from gancheck.operators.lanczos import spectral_norm
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from matplotlib.axes import Axes
     from torch import Tensor
 
@@ -61,6 +64,7 @@ _CROSS_PROBES = 6
 _CROSS = 30_000  # seeds of cross batches begin here, apart from those of every other batch
 _SMALLER = (4, 2)  # parts of the batch size at which the growth is measured too
 _SMALLER_BATCHES = 4
+_SEARCHES = 180  # products usual for the norm and the imaginary part, for the forecast
 _IMAGINARY = 4  # pairs a search for the largest imaginary part resolves
 
 
@@ -136,6 +140,7 @@ def rotation(
     *,
     plan: Plan | None = None,
     budget: Budget | None = None,
+    announce: Callable[[str], None] | None = None,
 ) -> Rotation:
     """Measure the antisymmetric share of the game Jacobian.
 
@@ -145,6 +150,8 @@ def rotation(
             game on batches that share no draw with it.
         plan: batch size, seed, and `probes`: pairs of products on the first batch, at least 7.
         budget: products or seconds; where it is gone the measurement ends with what it has.
+        announce: told what is planned (parameters, memory, products, seconds) before the first
+            long computation.
 
     Returns:
         `rotation` (numerical error: half a 95 % interval over probes; sampling error: standard
@@ -169,6 +176,8 @@ def rotation(
     crossed: CrossBatch | None = None
     growth: list[CrossBatch] = []
     pairs = _pairs(jacobian, plan, budget)
+    if announce is not None:
+        announce(str(_forecast(jacobian, plan, alone=alone)))
     if pairs:
         quantities["rotation"], basis, exact = _on_one(jacobian, pairs, plan.seed, budget)
         if not alone:
@@ -203,6 +212,17 @@ def rotation(
         growth=np.array([[c.size, c.each().mean()] for c in growth]).reshape(len(growth), 2),
         curve=_curve(growth, crossed),
         stopped=not complete or (not alone and crossed is None),
+    )
+
+
+def _forecast(jacobian: GameJacobian, plan: Plan, *, alone: bool) -> Forecast:
+    wide = 2 * _KEPT + _CROSS_PROBES
+    batches = 0 if alone else BATCHES + _SMALLER_BATCHES * len(_SMALLER)
+    return timed(
+        jacobian,
+        what="rotation",
+        products=2 * plan.probes + 2 * wide * batches + _SEARCHES,
+        vectors=max(2 * plan.probes, 2 * wide * (0 if alone else BATCHES), 61),
     )
 
 

@@ -34,15 +34,28 @@ from gancheck.measures.figures import (
     x_title,
     y_title,
 )
-from gancheck.measures.local_spectrum import NOISE_FLOOR, LocalSpectrum, Outcome, examine
-from gancheck.measures.spectrum import FRESH_BATCHES, fresh_seeds, mean_and_error
+from gancheck.measures.forecast import Forecast, timed
+from gancheck.measures.local_spectrum import (
+    FORMED,
+    NOISE_FLOOR,
+    LocalSpectrum,
+    Outcome,
+    examine,
+)
+from gancheck.measures.spectrum import FRESH_BATCHES
+from gancheck.measures.stability_on_batches import (
+    LEAST_FRESH,
+    numbers,
+    on_fresh_batches,
+    on_other_batches,
+)
 from gancheck.measures.step_bounds import alternating_bound, scaled, simultaneous_bound
 from gancheck.operators import GameJacobian
-from gancheck.operators.eigenpairs import complex_product
 from gancheck.operators.krylov_schur import krylov_schur
-from gancheck.operators.lanczos import lanczos
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from matplotlib.axes import Axes
 
     from gancheck.games.game import Batch, Game
@@ -52,6 +65,9 @@ if TYPE_CHECKING:
 __all__ = ["LocalStability", "Outcome", "field_norm", "local_stability"]
 
 _Z = 2.326  # one-sided 99 %
+_FIRST_BATCH = 250  # products usual on a trained game, for the forecast
+_FURTHER_BATCH = 60
+_BASIS = 61
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -131,6 +147,7 @@ def local_stability(
     plan: Plan | None = None,
     eta: float = 1e-3,
     budget: Budget | None = None,
+    announce: Callable[[str], None] | None = None,
 ) -> LocalStability:
     """Answer both questions with errors.
 
@@ -142,6 +159,8 @@ def local_stability(
         eta: accepted chance of a wrong `stable`, where Lanczos decides.
         budget: products (one of the symmetric part counts as one) or seconds; where it is gone the
             measurement ends with what it has, `undetermined` unless that was enough.
+        announce: told what is planned (parameters, memory, products, seconds) before the first
+            long computation.
 
     Returns:
         Quantities `field_norm` (squared; see `field_norm`) and its two parts; `min_real` (leftmost
@@ -171,14 +190,16 @@ def local_stability(
         else field_norm(game, minibatch=plan.gradient_batch, count=64, seed=plan.seed)
     )
     jacobian = GameJacobian(game, first)
+    if announce is not None:
+        announce(str(_forecast(jacobian, plan, alone=alone)))
     local = examine(game, jacobian, first, eta=eta, seed=plan.seed, budget=budget)
     radius = 0.0 if local is None else local.radius
     stopped = local is None or local.stopped
     if local is not None:
-        others = np.zeros((0, 2)) if alone else _elsewhere(game, plan, budget)
-        fresh = np.zeros((0, 3)) if alone else _fresh(game, plan, local, budget)
-        stopped = stopped or not (alone or (len(others) and len(fresh) >= _LEAST_FRESH))
-        quantities.update(_numbers(local, others, fresh))
+        others = np.zeros((0, 2)) if alone else on_other_batches(game, plan, budget)
+        fresh = np.zeros((0, 3)) if alone else on_fresh_batches(game, plan, local, budget)
+        stopped = stopped or not (alone or (len(others) and len(fresh) >= LEAST_FRESH))
+        quantities.update(numbers(local, others, fresh))
         quantities.update(_steps(game, jacobian, local, plan.seed, budget))
     outcome, because = _outcome(local, quantities, alone=alone)
     return LocalStability(
@@ -212,84 +233,16 @@ def local_stability(
     )
 
 
-_LEAST_FRESH = 4  # quotients for a standard error
-
-
-def _numbers(local: LocalSpectrum, others: np.ndarray, fresh: np.ndarray) -> dict[str, Quantity]:
-    """The first batch's numbers, their spread over others, and what fresh batches say of them."""
-    pair = local.leftmost
-    value = float(local.values[0].real)
-    first = np.array([[value, local.low]])
-    spread = np.concatenate([first, others]).std(axis=0, ddof=1) if len(others) else None
-    errors = (float("inf") if pair is None else pair.error, local.low_error)
-    out: dict[str, Quantity] = {
-        "spectral_radius": Quantity(
-            value=local.radius, kind="exact" if local.complete else "lower"
-        ),
-        "bendixson_high": Quantity(value=local.high, error=local.low_error),
-    }
-    if np.isfinite(local.a_norm):
-        out["bendixson_imag"] = Quantity(
-            value=local.a_norm, low=local.a_norm, high=local.a_bound, kind="estimate"
-        )
-    for i, name in enumerate(("min_real", "bendixson_low")):
-        out[name] = Quantity(
-            value=float(first[0, i]),
-            error=errors[i],
-            sampling_error=None if spread is None else float(spread[i]),
-            kind="lower" if i and spread is not None else "estimate",
-        )
-    if len(fresh) >= _LEAST_FRESH:
-        names = ("min_real_fresh", "bendixson_low_fresh", "min_real_expected")
-        for i, name in enumerate(names):
-            if np.isfinite(fresh[:, i]).all():
-                mean, error = mean_and_error(fresh[:, i])
-                out[name] = Quantity(value=mean, sampling_error=error)
-    elif spread is None:  # one batch is the whole game: nothing is fresh
-        out["min_real_fresh"] = Quantity(value=value, error=errors[0])
-        out["bendixson_low_fresh"] = Quantity(value=local.low, error=errors[1])
-    return out
-
-
-def _elsewhere(game: Game, plan: Plan, budget: Budget | None) -> np.ndarray:
-    """Leftmost real part of J and of S [batches - 1, 2] on the plan's other batches."""
-    out: list[list[float]] = []
-    for seed in range(plan.seed + 1, plan.seed + plan.batches):
-        if budget is not None and budget.exhausted:
-            break
-        jacobian = GameJacobian(game, game.sample(plan.batch_size, seed=seed))
-        left = krylov_schur(
-            jacobian, "SR", k=1, tol=1e-3, seed=seed, split=jacobian.split, budget=budget
-        )
-        low = lanczos(jacobian.symmetric, top=0, bottom=1, tol=1e-3, seed=seed, budget=budget)
-        if not len(left.values) or not len(low.values):
-            break
-        out.append([float(left.values[0].real), float(low.values[0])])
-    return np.array(out).reshape(len(out), 2)
-
-
-def _fresh(game: Game, plan: Plan, local: LocalSpectrum, budget: Budget | None) -> np.ndarray:
-    """Re x^H J x, s^T S s and Re y^H J x / y^H x [batches, 3] on batches that chose no vector."""
-    pair = local.witness
-    x = local.vectors[:, 0] if pair is None else pair.right
-    s = local.low_vector
-    out: list[list[float]] = []
-    for seed in fresh_seeds(plan):
-        if budget is not None and (budget.exhausted or budget.left < 3):
-            break
-        jacobian = GameJacobian(game, game.sample(plan.batch_size, seed=seed))
-        image = complex_product(jacobian, x)
-        two_sided = (
-            complex(np.vdot(pair.left, image) / np.vdot(pair.left, x)).real
-            if pair is not None and np.isfinite(pair.condition)
-            else float("nan")
-        )
-        out.append(
-            [float(np.vdot(x, image).real), float(s @ complex_product(jacobian, s)), two_sided]
-        )
-        if budget is not None:
-            budget.spend(jacobian.products)
-    return np.array(out).reshape(len(out), 3)
+def _forecast(jacobian: GameJacobian, plan: Plan, *, alone: bool) -> Forecast:
+    n = jacobian.shape[0]
+    first = n if n <= FORMED else _FIRST_BATCH
+    further = 0 if alone else _FURTHER_BATCH * (plan.batches - 1) + 3 * FRESH_BATCHES
+    return timed(
+        jacobian,
+        what="local stability",
+        products=first + further,
+        vectors=n if n <= FORMED else 2 * _BASIS,
+    )
 
 
 def _steps(

@@ -7,6 +7,7 @@ to both parts; no code is shared with the operators.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import partial
 
 import numpy as np
 import torch
@@ -73,7 +74,7 @@ def population(k: int, *, turn: float, pull: float, noise: float) -> Population:
 
 
 POPULATIONS = {
-    "little noise": {"k": 15, "turn": 3.0, "pull": 1.0, "noise": 1.0},
-    "as much noise as game": {"k": 15, "turn": 3.0, "pull": 1.0, "noise": 4.0},
-    "noise that turns": {"k": 25, "turn": 1.0, "pull": 2.0, "noise": 3.0},
+    "little noise": partial(population, 15, turn=3.0, pull=1.0, noise=1.0),
+    "as much noise as game": partial(population, 15, turn=3.0, pull=1.0, noise=4.0),
+    "noise that turns": partial(population, 25, turn=1.0, pull=2.0, noise=3.0),
 }

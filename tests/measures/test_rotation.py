@@ -28,7 +28,7 @@ PLAN = Plan(batch_size=64, batches=4, samples=500, gradient_batch=16, probes=32)
 
 def _cross_batch_covers(name: str, repeats: int) -> None:
     """At 64 samples a batch: unbiased, and 90 to 99 % of the intervals hold the truth."""
-    known = population(**POPULATIONS[name])
+    known = POPULATIONS[name]()
     truth = [*known.squares, share_of(known.squares)]
     covered, found, one = np.zeros(3), [], []
     for r in range(repeats):
@@ -65,13 +65,13 @@ def test_intervals_of_the_expected_game_cover_in_two_hundred_repeats(name: str) 
 
 
 def test_the_expected_jacobian_of_the_population_is_the_one_written_down() -> None:
-    known = population(k=4, turn=3.0, pull=1.0, noise=1e-9)
+    known = population(4, turn=3.0, pull=1.0, noise=1e-9)
     j = GameJacobian(known.game, known.game.sample(4)).dense()
     assert torch.allclose(j, known.expected, atol=1e-7)
 
 
 def test_noise_falls_like_one_over_the_size_and_the_settling_size_follows_from_it() -> None:
-    known = population(**POPULATIONS["noise that turns"])
+    known = POPULATIONS["noise that turns"]()
     found = rotation(known.game, plan=replace(PLAN, batch_size=64, probes=64))
     q = found.quantities
     # noise in closed form: each entry of the blocks has variance noise^2/size
@@ -158,6 +158,13 @@ def test_a_budget_ends_the_measurement_with_what_there_is() -> None:
     late = rotation(game, plan=PLAN, budget=Budget(seconds=1e-9))
     assert late.stopped
     assert "rotation" not in late.quantities
+
+
+def test_the_plan_is_announced_before_the_long_computation() -> None:
+    told: list[str] = []
+    rotation(tiny_game(), plan=PLAN, announce=told.append)
+    assert len(told) == 1
+    assert "products" in told[0]
 
 
 def test_too_few_probes_are_refused() -> None:

@@ -262,6 +262,13 @@ def test_the_page_of_steps_tells_what_converged_from_what_certifies() -> None:
     assert "probability 0.999" in found.because
 
 
+def test_the_plan_is_announced_before_the_long_computation() -> None:
+    told: list[str] = []
+    local_stability(tiny_game(), plan=PLAN, announce=told.append)
+    assert len(told) == 1
+    assert told[0].startswith("local stability: 59 parameters")
+
+
 def test_eta_must_be_a_chance() -> None:
     with pytest.raises(ValueError, match="eta must be between 0 and 1"):
         local_stability(analytic.dirac(), eta=0.0)
