@@ -19,6 +19,7 @@ from gancheck.games import analytic, latents
 from gancheck.games.game import Game
 from gancheck.measures.connectivity import bridge_mass
 from gancheck.measures.coverage import coverage
+from gancheck.measures.distances import distances
 from gancheck.measures.figures import figure_of
 from gancheck.measures.generator_signal import generator_signal
 from gancheck.measures.gradients import gradient_ratio
@@ -29,7 +30,7 @@ from gancheck.operators.budget import Budget
 from tests.oracles import tiny_game
 
 PLAN = Plan(batch_size=32, batches=4, samples=200, gradient_batch=16, probes=8)
-CODES = ("GC001", "GC002", "GC003", "GC004", "GC005", "GC006")
+CODES = ("GC001", "GC002", "GC003", "GC004", "GC005", "GC006", "GC007")
 
 
 @cache
@@ -44,6 +45,9 @@ def measured(code: str) -> Any:
         rng = np.random.default_rng(0)
         x = rng.standard_normal((400, 2)) + 30 * labels[:, None]
         return coverage(x, x[::2] + 0.01, labels=labels, logits=rng.standard_normal(400))
+    if code == "GC007":
+        rng = np.random.default_rng(0)
+        return distances(rng.standard_normal((200, 2)), rng.standard_normal((100, 2)))
     measure = {
         "GC001": hessian_spectrum,
         "GC002": lambda game, plan: local_stability(game, plan=plan),
@@ -292,11 +296,45 @@ def test_gc006_counts_the_tests_of_the_other_diagnostics_of_a_report() -> None:
     assert judge(found, beside=[0.5] * 6).verdict is not Verdict.failing
 
 
+@pytest.mark.parametrize(
+    ("p", "excess", "expected"),
+    [
+        (1e-4, Quantity(value=0.7, low=0.6, high=0.8), Verdict.failing),
+        (1e-4, Quantity(value=0.5, low=0.4, high=0.6), Verdict.warning),
+        (1e-4, Quantity(value=0.02, low=-0.1, high=0.14), Verdict.sound),
+        (0.3, Quantity(value=0.01, low=-0.01, high=0.03), Verdict.sound),
+        (0.3, Quantity(value=0.2, low=-0.1, high=0.5), Verdict.undecided),
+        (6e-3, Quantity(value=0.7, low=0.6, high=0.8), Verdict.undecided),  # 0.012 after Holm
+    ],
+)
+def test_gc007_needs_a_significant_test_and_an_excess(
+    p: float, excess: Quantity, expected: Verdict
+) -> None:
+    tests = {"mmd": p, "sliced_w1": 0.5}
+    found = with_values("GC007", {"p_values": tests}, relative_excess=excess)
+    assert verdict("GC007", found) is expected
+    finding = content.diagnostics()["GC007"].judge(found)
+    assert "nan" not in finding.because
+    assert finding.to_dict()["p_values"]["mmd"] == {"raw": p, "corrected": 2 * p}
+
+
+@pytest.mark.parametrize("code", ["GC006", "GC007"])
+def test_few_real_samples_are_not_applicable_with_the_way_out(code: str) -> None:
+    game = Game(
+        nn.Linear(2, 2), nn.Linear(2, 1), loss="minimax", latent=latents.normal(2),
+        data=torch.randn(39, 2),
+    )  # fmt: skip
+    finding = diagnose(game, codes=[code], plan=PLAN)[code]
+    assert finding.verdict is Verdict.not_applicable
+    assert "give more data" in finding.because
+
+
 def test_an_analytic_game_leaves_sample_questions_not_applicable() -> None:
     report = diagnose(analytic.dirac("r1", gamma=2.0), plan=PLAN)
     assert report["GC004"].verdict is Verdict.not_applicable
     assert report["GC005"].verdict is Verdict.not_applicable
     assert report["GC006"].verdict is Verdict.not_applicable
+    assert report["GC007"].verdict is Verdict.not_applicable
     assert "needs samples" in report["GC004"].because
     assert report["GC002"].verdict is Verdict.sound
 

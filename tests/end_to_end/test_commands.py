@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
     from typer.testing import Result
 
-CODES = ["GC001", "GC002", "GC003", "GC004", "GC005", "GC006"]
+CODES = ["GC001", "GC002", "GC003", "GC004", "GC005", "GC006", "GC007"]
 SMALL = ("--batch-size", "32", "--samples", "300", "--probes", "8")
 
 
@@ -308,7 +308,7 @@ def test_the_published_gan_measures_as_published(corpus: Path, tmp_path: Path) -
     manifest.write_text(text)
     done = run(
         "audit", *files, "--manifest", manifest, "--data", data, "--out", tmp_path / "page",
-        "--only", "GC004,GC005,GC006", "--json",
+        "--only", "GC004,GC005,GC006,GC007", "--json",
     )  # fmt: skip
     assert done.exit_code == 0, done.output
     found = {f["code"]: f for f in json.loads(done.stdout)["findings"]}
@@ -327,3 +327,6 @@ def test_the_published_gan_measures_as_published(corpus: Path, tmp_path: Path) -
     low, high = 0.0, q["knn_coverage_real"]["value"]
     assert low < q["knn_coverage"]["value"] < high
     assert found["GC006"]["seconds"] < 120  # 10,000 samples of 784 numbers, on a loaded machine
+    assert found["GC007"]["verdict"] in ("warning", "failing")
+    assert found["GC007"]["quantities"]["w1_violation"]["value"] < 1e-9
+    assert found["GC007"]["seconds"] < 120
