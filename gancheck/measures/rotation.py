@@ -102,7 +102,7 @@ class Rotation(Measurement):
         return axes
 
     def _draw_shares(self, ax: Axes) -> None:
-        shares = [("one batch", "rotation"), ("the expected game", "rotation_expected")]
+        shares = [("one batch", "rotation"), ("expected", "rotation_expected")]
         drawn = [
             (words, self.quantities[name]) for words, name in shares if name in self.quantities
         ]

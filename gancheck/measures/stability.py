@@ -117,7 +117,7 @@ class LocalStability(Measurement):
         reach = max(abs(low), abs(high), float(np.abs(real).max(initial=0.0)), 1e-12)
         found = float(np.abs(imag).max(initial=0.0))
         boxed = np.isfinite(side)
-        tall = max(1.15 * (side if boxed else 1.2 * found), reach * 1e-3)
+        tall = max(1.35 * (side if boxed else 1.1 * found), reach * 1e-3)
         linear = reach / 100.0
         half = side if boxed else tall
         ax.fill_between([low, high], -half, half, color=WASH, zorder=0)
