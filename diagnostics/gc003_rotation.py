@@ -151,9 +151,9 @@ diagnostic = Diagnostic(
         ),
         cost="two products a probe; 24 on each of 20 batches; 150 to 250 for norm and imaginary part",
         limits=(
-            "The imaginary part found is a lower bound. For finite data two batches can share real "
-            "samples, so their noise is not quite independent. The settling size assumes noise that "
-            "falls like 1/size, which batch norm on batch statistics only nearly obeys."
+            "The imaginary part found is a lower bound. For finite data the expected game is that of "
+            "the data at hand. The settling size assumes noise that falls like 1/size, which batch "
+            "norm on batch statistics, and batches near the size of finite data, only nearly obey."
         ),
         source="Balduzzi et al. (2018); Meyer, Musco, Musco, Woodruff (2021)",
     ),
