@@ -31,12 +31,14 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from gancheck.diagnosis import Diagnostic
+    from gancheck.games.semantics import BatchNormMode
 
-__all__ = ["diagnose", "gallery", "game_from_files", "parse_budget"]
+__all__ = ["diagnose", "gallery", "game_from_files", "parse_budget", "parse_bytes"]
 
 _SHOWN = 24  # samples on the page, the first ones, not selected
 _POINTS = 2000
 _UNITS = {"s": 1.0, "m": 60.0, "h": 3600.0}
+_BYTES = {"": 1, "KB": 10**3, "MB": 10**6, "GB": 10**9, "KIB": 2**10, "MIB": 2**20, "GIB": 2**30}
 
 
 def diagnose(
@@ -132,6 +134,24 @@ def parse_budget(budget: float | str | None) -> float | None:
     return float(budget)
 
 
+def parse_bytes(text: str | None) -> int | None:
+    """Bytes from text like `2GiB`, `500MB` or a plain number.
+
+    Raises:
+        ValueError: not positive, or not readable.
+
+    Example:
+        >>> parse_bytes("2GiB"), parse_bytes("500 MB")
+        (2147483648, 500000000)
+    """
+    if text is None:
+        return None
+    match = re.fullmatch(r"(\d+(?:\.\d+)?)\s*([A-Za-z]*)", text.strip())
+    if match is None or match[2].upper() not in _BYTES or not float(match[1]) > 0.0:
+        raise ValueError(f"a size must look like 2GiB, 500MB or a number of bytes, got {text!r}")
+    return int(float(match[1]) * _BYTES[match[2].upper()])
+
+
 def gallery(game: Game, *, seed: int = 0) -> Gallery:
     """The first generated samples of a seed beside real ones, as images or points of the plane.
 
@@ -175,8 +195,9 @@ def game_from_files(
     discriminator: Path,
     *,
     data: Path | None = None,
-    dtype: str = "float64",
+    dtype: str = "float32",
     device: str = "auto",
+    batch_norm: BatchNormMode = "as-set",
 ) -> tuple[Game, dict[str, Any]]:
     """A game from two checkpoint files, a manifest and real samples, and where it came from.
 
@@ -187,6 +208,7 @@ def game_from_files(
         data: npz with real samples; the manifest's `sample` where not given.
         dtype: `float32` or `float64`, of the measurement.
         device: `auto`, `cpu` or `cuda[:i]`.
+        batch_norm: on which statistics batch norm is measured; see `Game`.
 
     Raises:
         Refused: a file that is unsafe or cannot be read.
@@ -208,6 +230,7 @@ def game_from_files(
         loss=pair.objective,
         latent=pair.noise(),
         data=real.data,
+        batch_norm=batch_norm,
         labels=real.labels,
     )
     files = {player: source.to_dict() for player, source in pair.provenance.items()}

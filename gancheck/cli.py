@@ -3,28 +3,41 @@
 Each imports what it needs inside itself, so that `--help` loads neither torch nor sympy. Results go
 to stdout, progress and errors to stderr. Exit codes: 0 completed; 1 completed, and a finding at or
 above `--fail-on` (or a theorem that does not hold); 2 wrong use; 3 refused as unsafe or unreadable;
-4 stopped by its budget with a partial report; 130 interrupted. Above 400 lines, because the options
-of every command are declared in this one place; what a command does stands elsewhere.
+4 stopped by its budget with a partial report; 130 interrupted.
 """
 
 from __future__ import annotations
 
-import contextlib
 import json
 import shlex
-import sys
-from enum import StrEnum
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import Annotated, Any
 
 import typer
 
+from gancheck.cli_endings import answering, codes, command_line, finish, known, progress
+from gancheck.cli_options import (
+    Batches,
+    BatchNorm,
+    BatchSize,
+    Budget,
+    Device,
+    Dtype,
+    Fail,
+    FailOn,
+    Features,
+    Json,
+    MaxMemory,
+    NormMode,
+    Only,
+    Out,
+    Precision,
+    Probes,
+    Products,
+    Samples,
+    Seed,
+)
 from gancheck.derive import WholeTokens, derived
-
-if TYPE_CHECKING:
-    from collections.abc import Generator
-
-    from gancheck.diagnosis import Report
 
 __all__ = ["app", "main"]
 
@@ -35,49 +48,6 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     help="GAN theory proved, GAN games measured, GAN checkpoints audited.",
 )
-
-
-class FailOn(StrEnum):
-    """The mildest verdict that makes the exit code 1."""
-
-    failing = "failing"
-    warning = "warning"
-    never = "never"
-
-
-class Precision(StrEnum):
-    """Floating-point type of measurements."""
-
-    float32 = "float32"
-    float64 = "float64"
-
-
-_REFUSED = 3
-_SEVERE = {
-    FailOn.failing: ("failing",),
-    FailOn.warning: ("failing", "warning"),
-    FailOn.never: (),
-}
-
-Out = Annotated[Path | None, typer.Option("--out", help="Folder for the page and its files.")]
-Json = Annotated[bool, typer.Option("--json", help="Print the result as JSON on stdout.")]
-Seed = Annotated[int, typer.Option(help="First seed; everything drawn follows from it.")]
-Device = Annotated[str, typer.Option(help="auto, cpu, cuda or cuda:INDEX.")]
-Budget = Annotated[
-    str | None, typer.Option(help="Such as 90s or 5m; no diagnostic begins after it.")
-]
-Fail = Annotated[FailOn, typer.Option("--fail-on", help="Mildest verdict that exits with 1.")]
-BatchSize = Annotated[int, typer.Option(help="Samples of a batch for curvature and rotation.")]
-Batches = Annotated[int, typer.Option(help="Independent evaluation batches, at least 4.")]
-Samples = Annotated[int, typer.Option(help="Generated samples for shares and support.")]
-Probes = Annotated[int, typer.Option(help="Random probes for rotation.")]
-Features = Annotated[
-    str, typer.Option(help="Space of supports: pixels, pca, discriminator or MODULE:FUNCTION.")
-]
-Dtype = Annotated[Precision, typer.Option("--dtype", help="Precision of the measurement.")]
-Only = Annotated[
-    str | None, typer.Option("--only", help="Diagnostics to run, such as GC001,GC004.")
-]
 
 
 @app.command()
@@ -101,18 +71,18 @@ def prove(
     jobs: Annotated[int | None, typer.Option(help="Processes; as many as cores without.")] = None,
 ) -> None:
     """Check theorems with engines that can say no; exit 1 where one does not hold."""
-    with _answering():
+    with answering():
         from gancheck import content, proving
 
         shelf = content.theorems()
-        chosen = [_known(i, shelf, "theorem") for i in (ids or shelf)]
+        chosen = [known(i, shelf, "theorem") for i in (ids or shelf)]
         found = proving.examine(
             chosen,
             jobs=jobs,
             confirm=confirm,
             kernel=kernel,
             opinion=second_opinion,
-            progress=_progress,
+            progress=progress,
         )
         if out is not None:
             from gancheck.rendering import write_theory_page
@@ -122,7 +92,7 @@ def prove(
                 found.reports, out / "theory.html", kernel=found.kernel, opinions=found.opinions
             )
             write_whole(out / "theory.json", json.dumps(found.as_json(), indent=2) + "\n")
-            _progress(f"page: {page}")
+            progress(f"page: {page}")
         if as_json:
             shown = {"errata": proving.errata(found.reports)} if errata else found.as_json()
             typer.echo(json.dumps(shown, indent=2))
@@ -153,7 +123,7 @@ def derive(
     latex: Annotated[bool, typer.Option("--latex", help="Print the formulas as LaTeX.")] = False,
 ) -> None:
     """Say what an adversarial loss really optimises."""
-    with _answering():
+    with answering():
         form = "json" if as_json else "latex" if latex else "text"
         text = derived(real, fake, generator=generator, domain=domain, prior=prior, form=form)
         typer.echo(text)
@@ -175,7 +145,7 @@ def train(
     ] = False,
 ) -> None:
     """Train a GAN of the zoo into a run directory that `diagnose` reads."""
-    with _answering(f"gancheck train {recipe} --resume --out {shlex.quote(str(out))}"):
+    with answering(f"gancheck train {recipe} --resume --out {shlex.quote(str(out))}"):
         from gancheck.rendering.terminal import training_bar
         from gancheck.runner import train_recipe
 
@@ -208,11 +178,15 @@ def diagnose(
     samples: Samples = 10_000,
     probes: Probes = 64,
     features: Features = "pixels",
-    dtype: Dtype = Precision.float64,
+    dtype: Dtype = Precision.float32,
+    batch_norm: BatchNorm = NormMode.as_set,
+    products: Products = None,
+    max_memory: MaxMemory = None,
     only: Only = None,
 ) -> None:
     """Measure a trained game and write its report beside it."""
-    with _answering():
+    with answering():
+        from gancheck.audit import parse_bytes
         from gancheck.diagnosis import Plan
         from gancheck.runner import diagnose_run
 
@@ -223,18 +197,21 @@ def diagnose(
             probes=probes,
             seed=seed,
             features=features,
+            products=products,
+            max_memory=parse_bytes(max_memory),
         )
         report = diagnose_run(
             run,
             plan=plan,
             device=device,
             dtype=str(dtype),
+            batch_norm=batch_norm.value,
             budget=budget,
-            codes=_codes(only),
-            command=_command(),
-            progress=_progress,
+            codes=codes(only),
+            command=command_line(),
+            progress=progress,
         )
-        _finish(report, out or run, as_json=as_json, fail_on=fail_on)
+        finish(report, out or run, as_json=as_json, fail_on=fail_on)
 
 
 @app.command()
@@ -244,7 +221,7 @@ def inspect(
     as_json: Json = False,
 ) -> None:
     """List what a file holds, running nothing of it."""
-    with _answering():
+    with answering():
         from gancheck.checkpoints import Refused, describe, index_json, read
 
         results: list[dict[str, Any]] = []
@@ -274,7 +251,7 @@ def init(
     ),
 ) -> None:
     """Write a manifest with what the files tell and TODO for the rest."""
-    with _answering():
+    with answering():
         from gancheck.checkpoints import write_manifest
         from gancheck.rendering.files import write_whole
 
@@ -307,13 +284,16 @@ def audit(
     samples: Samples = 10_000,
     probes: Probes = 64,
     features: Features = "pixels",
-    dtype: Dtype = Precision.float64,
+    dtype: Dtype = Precision.float32,
+    batch_norm: BatchNorm = NormMode.as_set,
+    products: Products = None,
+    max_memory: MaxMemory = None,
     only: Only = None,
 ) -> None:
     """Read a stranger's GAN without running its files, build it, and measure it."""
-    with _answering():
+    with answering():
         from gancheck.audit import diagnose as run_diagnostics
-        from gancheck.audit import game_from_files
+        from gancheck.audit import game_from_files, parse_bytes
         from gancheck.diagnosis import Plan
 
         if len(files) != 2:
@@ -325,20 +305,27 @@ def audit(
             probes=probes,
             seed=seed,
             features=features,
+            products=products,
+            max_memory=parse_bytes(max_memory),
         )
         game, provenance = game_from_files(
-            manifest, *files, data=data, dtype=str(dtype), device=device
+            manifest,
+            *files,
+            data=data,
+            dtype=str(dtype),
+            device=device,
+            batch_norm=batch_norm.value,
         )
         report = run_diagnostics(
             game,
             plan=plan,
             budget=budget,
-            codes=_codes(only),
+            codes=codes(only),
             title=f"{files[0].name} and {files[1].name}",
-            provenance={**provenance, "command": _command()},
-            progress=_progress,
+            provenance={**provenance, "command": command_line()},
+            progress=progress,
         )
-        _finish(report, out or Path("gancheck-audit"), as_json=as_json, fail_on=fail_on)
+        finish(report, out or Path("gancheck-audit"), as_json=as_json, fail_on=fail_on)
 
 
 @app.command()
@@ -346,7 +333,7 @@ def explain(
     code: Annotated[str, typer.Argument(help="Such as GC003, or a theorem id.")],
 ) -> None:
     """Say what a diagnostic measures, how it judges and what to do, or what a theorem states."""
-    with _answering():
+    with answering():
         from gancheck import content
 
         text = content.diagnostic_text(code)
@@ -355,8 +342,8 @@ def explain(
             from gancheck.theory.report import check
 
             shelf = content.theorems()
-            known = {**dict.fromkeys(content.diagnostics()), **shelf}
-            theorem = _known(code, known, "diagnostic or theorem")
+            there = {**dict.fromkeys(content.diagnostics()), **shelf}
+            theorem = known(code, there, "diagnostic or theorem")
             print_theorem(check(theorem), shelf)
         else:
             typer.echo(text)
@@ -365,80 +352,6 @@ def explain(
 def main() -> None:
     """Entry point of the console script."""
     app()
-
-
-@contextlib.contextmanager
-def _answering(resume: str = "") -> Generator[None]:
-    """Turn each known way of going wrong into its exit code and one sentence."""
-    try:
-        yield
-    except KeyboardInterrupt as stop:  # training's own kind says which step is saved
-        _fail(str(stop) or "interrupted" + (f"; go on with: {resume}" if resume else ""), 130)
-    except Exception as error:
-        code = _exit_code(error)
-        if code is None:
-            raise
-        text = error.args[0] if isinstance(error, KeyError) and error.args else error
-        _fail(f"refused: {text}" if code == _REFUSED else str(text), code)
-
-
-def _exit_code(error: Exception) -> int | None:
-    """The exit code of an ending that a user may cause; None for a fault of the program."""
-    from gancheck.checkpoints.refusal import Refused
-
-    if isinstance(error, Refused):
-        return _REFUSED
-    if isinstance(error, typer.Exit):
-        return None
-    if "gancheck.training.outcomes" in sys.modules:
-        from gancheck.training import outcomes
-
-        if isinstance(error, (outcomes.Diverged, outcomes.WriteFailed)):
-            return 4
-        if isinstance(error, outcomes.Refused):
-            return 2
-    return 2 if isinstance(error, (ValueError, KeyError, OSError, ModuleNotFoundError)) else None
-
-
-def _fail(sentence: str, code: int) -> None:
-    typer.echo(f"gancheck: {sentence}", err=True)
-    raise typer.Exit(code)
-
-
-def _known(name: str, shelf: dict[str, Any], what: str) -> Any:
-    if name not in shelf:
-        raise ValueError(f"unknown {what} {name!r}; there are {', '.join(sorted(shelf))}")
-    return shelf[name]
-
-
-def _codes(only: str | None) -> list[str] | None:
-    return None if only is None else [code.strip() for code in only.split(",") if code.strip()]
-
-
-def _command() -> str:
-    return shlex.join(["gancheck", *sys.argv[1:]])
-
-
-def _progress(line: str) -> None:
-    typer.echo(line, err=True)
-
-
-def _finish(report: Report, out: Path, *, as_json: bool, fail_on: FailOn) -> None:
-    """Write the page, print the result, choose the exit code by precedence 1, 4, 0."""
-    page = report.save(out / "report.html")
-    if as_json:
-        typer.echo(report.to_json())
-    else:
-        from gancheck.rendering.terminal import print_findings
-
-        print_findings(report)
-        typer.echo(f"page: {page}")
-    if report.provenance.get("stopped") == "interrupted":
-        _fail(f"interrupted; the partial report is {page}; run again: {_command()}", 130)
-    if str(report.verdict) in _SEVERE[fail_on]:
-        raise typer.Exit(1)
-    if not report.complete:
-        _fail(f"stopped: {report.provenance.get('stopped')}; the partial report is {page}", 4)
 
 
 if __name__ == "__main__":

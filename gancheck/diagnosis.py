@@ -178,6 +178,9 @@ class Plan:
         probes: random probes of a trace estimate.
         seed: first seed; batch s of a measure uses seed + s.
         features: space in which supports are compared: pixels, pca, discriminator, module:function.
+        products: that one measure of curvature may spend; no limit where not given.
+        seconds: the same in wall-clock time.
+        max_memory: bytes that stored graphs may take; larger batches go through in parts.
     """
 
     batch_size: int = 256
@@ -187,6 +190,9 @@ class Plan:
     probes: int = 64
     seed: int = 0
     features: str = "pixels"
+    products: int | None = None
+    seconds: float | None = None
+    max_memory: int | None = None
 
     def __post_init__(self) -> None:
         if self.batches < 4:

@@ -31,6 +31,7 @@ if TYPE_CHECKING:
     from gancheck.games.data import Sampler
     from gancheck.games.game import Game
     from gancheck.games.latents import Latent
+    from gancheck.games.semantics import BatchNormMode
     from gancheck.games.zoo import Adam, Recipe
     from gancheck.training.train import Callback
 
@@ -103,11 +104,14 @@ class Run:
         """Name of the losses."""
         return self.recipe.loss
 
-    def game(self, *, dtype: torch.dtype | None = None) -> Game:
+    def game(
+        self, *, dtype: torch.dtype | None = None, batch_norm: BatchNormMode = "as-set"
+    ) -> Game:
         """The game as every measure takes it, with the steps its optimisers would make.
 
         Args:
             dtype: of the measurement; where it is not the networks' own, they are copied first.
+            batch_norm: on which statistics; see `Game`.
         """
         from gancheck.games.game import Game, StepRule
 
@@ -131,6 +135,7 @@ class Run:
             loss=self.loss,
             latent=self.latent,
             data=self.data,
+            batch_norm=batch_norm,
             step=step,
             labels=self.data.labels if isinstance(self.data, ArrayData) else None,
         )
@@ -240,7 +245,8 @@ def diagnose_run(
     plan: Plan | None = None,
     codes: Sequence[str] | None = None,
     budget: float | str | None = None,
-    dtype: str = "float64",
+    dtype: str = "float32",
+    batch_norm: BatchNormMode = "as-set",
     device: str = "auto",
     command: str = "",
     progress: Callable[[str], None] | None = None,
@@ -253,6 +259,7 @@ def diagnose_run(
         codes: diagnostics to run; all where not given.
         budget: seconds, or text like `90s`; no diagnostic begins after it.
         dtype: `float32` or `float64`, of the measurement.
+        batch_norm: on which statistics batch norm is measured; see `Game`.
         device: where it is made.
         command: what was typed, for the report.
         progress: told each diagnostic as it begins.
@@ -269,7 +276,10 @@ def diagnose_run(
     run = load_run(directory, device=device)
     file = RunDirectory(directory).checkpoint(run.step)
     report = diagnose(
-        run.game(dtype={"float32": torch.float32, "float64": torch.float64}[dtype]),
+        run.game(
+            dtype={"float32": torch.float32, "float64": torch.float64}[dtype],
+            batch_norm=batch_norm,
+        ),
         codes=codes,
         plan=plan,
         budget=budget,
