@@ -42,7 +42,7 @@ bench: $(VENV)/.ready
 	$(BIN)/python benchmarks/bench_support.py
 	$(BIN)/python benchmarks/bench_spectrum.py
 
-# About 40 minutes of one core the first time; finished runs are kept in reports/runs.
+# About 30 minutes of one core the first time; finished runs are kept in reports/runs.
 gallery: $(VENV)/.ready
 	$(BIN)/python -m experiments.least_squares_codes
 

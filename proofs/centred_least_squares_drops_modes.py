@@ -207,7 +207,7 @@ def _after(first, share):
     return masses[0]
 
 
-_PAGE = "GC005"
+_PAGE = "reports/gallery/least_squares_codes.html"
 _CASE = "three modes (6, 3, 1)/10, codes -1, 1, 0 and D exact: the law that misses the first mode"
 theorem = Theorem(
     id="centred-least-squares-drops-modes",
@@ -232,13 +232,14 @@ theorem = Theorem(
     sources=[MAO_2017],
     claims={
         "S30": Experiment(tested_by=_PAGE, proved_case=_CASE + " attracts"),
-        "S32": Experiment(tested_by=_PAGE, proved_case=_CASE + " is stable"),
+        "S32": Experiment(tested_by="GC005", proved_case=_CASE + " is stable"),
         "L4": "proof",
     },
     uses=[ls.theorem],
     caveats=caveats,
     note="The flow reweighs mass between fixed modes; a network's step moves samples. That such "
-    "codes drop modes in training is an experiment, not this theorem.",
+    "codes drop modes in training is an experiment, not this theorem; it was made, and the page "
+    f"is {_PAGE}.",
     numeric=[
         NumericForm(
             "from near the law that misses it, the first mode loses a tenth of its mass or more",
