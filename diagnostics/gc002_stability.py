@@ -105,7 +105,7 @@ def _flow(found: LocalStability) -> str:
         if expected is not None:
             error = expected.sampling_error or 0.0
             said += f", {expected.value:.3g} ± {error:.2g} by fresh data"
-        low, high, side = found.box
+        low, high, side = (x + 0.0 for x in found.box)  # no -0
         said += (
             f"; every eigenvalue of the batch's Jacobian has real part in [{low:.4g}, {high:.4g}] "
             f"and imaginary part within {side:.4g} (Bendixson)."
