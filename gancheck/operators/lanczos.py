@@ -284,11 +284,14 @@ def _moves(space: KrylovBasis, wanted: _Wanted) -> bool | None:
     when an eigenvector outside, further than that from the last wanted value, could be unseen so
     far only if the random direction had less of it than it has except with chance 1e-3.
     """
-    values, y, _ = space.ritz()
+    values, y, residuals = space.ritz()
     at = wanted.indices(space.size)
-    old = values[at]
-    limits = wanted.thresholds(old, float(np.abs(values).max()))
-    space.compress(old, y[:, at])
+    norm = float(np.abs(values).max())
+    old, limits = values[at], wanted.thresholds(values[at], norm)
+    # What else has converged stays too: the random direction need not find it once more.
+    good = np.flatnonzero(residuals <= wanted.thresholds(values, norm))
+    keep = np.union1d(at, good) if len(good) <= space.capacity // 2 else at
+    space.compress(values[keep], y[:, keep])
     space.renew()
     outside = [old[wanted.bottom - 1] - limits[wanted.bottom - 1]] if wanted.bottom else []
     outside += [old[wanted.bottom] + limits[wanted.bottom]] if wanted.top else []
