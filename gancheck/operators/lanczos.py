@@ -156,7 +156,7 @@ def spectral_norm(
     """||A||_2 by Lanczos on A^T A.
 
     Args:
-        operator: any square operator.
+        operator: any operator, square or not.
         tol: residual of the square, relative.
         seed: of the random vectors.
         budget: a step spends one of its products, being two with the operator.
@@ -168,7 +168,7 @@ def spectral_norm(
     def squared(v: Tensor) -> Tensor:
         return operator.rmatvec(operator.matvec(v))
 
-    n = operator.shape[0]
+    n = operator.shape[1]
     gram = LinearOperator(n, squared, squared, dtype=operator.dtype, device=operator.device)
     pairs = lanczos(gram, top=1, bottom=0, tol=tol, seed=seed, budget=budget)
     square, residual = max(float(pairs.values[-1]), 0.0), float(pairs.residuals[-1])
