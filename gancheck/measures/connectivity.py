@@ -24,12 +24,14 @@ import numpy as np
 from scipy import stats
 
 from gancheck.diagnosis import Measurement, Quantity
-from gancheck.measures.data_components import Components, from_labels, link_height, linked
-from gancheck.measures.features import Features, as_features, fingerprint
+from gancheck.measures.data_components import link_height, linked
+from gancheck.measures.data_gaps import DataGaps, data_gaps
+from gancheck.measures.features import fingerprint
 from gancheck.measures.figures import WIDE, page_style
 from gancheck.measures.gap_region import (
     LARGEST_THRESHOLD,
     MIDDLE,
+    TUBE,
     Placed,
     Region,
     joined,
@@ -44,8 +46,6 @@ if TYPE_CHECKING:
 __all__ = ["ALPHA", "BridgeMass", "Outcome", "bridge_mass", "components"]
 
 ALPHA = 0.01  # one-sided level of the test against held-out real data
-_LEAST_REAL = 40
-_TUBE_SAMPLES = 500  # enough for a 99 % quantile; what is left makes the null larger
 _PATIENCE = 1 << 20  # samples beyond which "draw more" is no advice
 _MISSING = 0.1  # a component is missed where it surely gets less than this part of its share
 
@@ -130,54 +130,34 @@ def bridge_mass(
         ValueError: fewer than 40 real or 1 generated sample, shapes that differ, NaN or infinity,
             features that do not give one row a sample.
 
-    Cost: a spanning tree of the reference and one pass of distances; 0.5 s at n = 10,000 in the
+    Cost: a spanning tree of the reference and one pass of distances; 0.1 s at n = 10,000 in the
     plane.
     """
     start = time.perf_counter()
-    space = as_features(features)
-    x, g = _enough(real, "real", _LEAST_REAL, space), _enough(generated, "generated", 1, space)
-    if x.shape[1] != g.shape[1]:
-        raise ValueError(
-            f"real and generated samples differ in size: {x.shape[1]} against {g.shape[1]} numbers"
-        )
-    order = np.random.default_rng(seed).permutation(len(x))
-    half = len(x) // 2
-    cut = half + min((len(x) - half) // 2, _TUBE_SAMPLES)
-    last = space.fitted(x[order[:half]])
-    g, (reference, tube, null) = last(g), (last(x[part]) for part in np.split(order, [half, cut]))
-    if labels is None:
-        found = linked(reference)
-    else:
-        classes, source = from_labels(labels, real, len(x))
-        found = _classes(classes[order[:half]], source)
+    gaps = data_gaps(real, labels=labels, features=features, seed=seed)
+    if not hasattr(generated, "shape"):
+        generated = np.asarray(generated, dtype=np.float64)
+    if len(generated.shape) < 1 or len(generated) < 1:
+        shape = tuple(generated.shape)
+        raise ValueError(f"generated must hold at least 1 sample, got shape {shape}")
+    g = gaps.seen(generated, "generated")
+    found = gaps.components
+    result = _without_gap(gaps, g) if gaps.region is None else _with_gap(gaps, gaps.region, g)
     provenance: dict[str, Any] = {
-        "reference": len(reference),
-        "held_out": len(tube) + len(null),
+        "reference": len(gaps.reference),
+        "held_out": len(gaps.tube) + len(gaps.null),
         "generated": len(g),
         "components": found.count,
         "components_from": found.source,
-        "features": space.name,
-        "features_sha256": fingerprint(reference),
-        "dimension": reference.shape[1],
+        "features": gaps.space.name,
+        "features_sha256": fingerprint(gaps.reference),
+        "dimension": gaps.reference.shape[1],
         "seed": seed,
+        "seconds": time.perf_counter() - start,
     }
-    result = (
-        _without_gap(found, reference, tube, g)
-        if found.doubt
-        else _with_gap(found, reference, tube, null, g)
+    return BridgeMass(
+        provenance=provenance, count=found.count, generated=g, real=gaps.null, **result
     )
-    provenance["seconds"] = time.perf_counter() - start
-    return BridgeMass(provenance=provenance, count=found.count, generated=g, real=null, **result)
-
-
-def _enough(samples: Any, name: str, least: int, space: Features) -> np.ndarray:
-    """Features of at least so many samples."""
-    if not hasattr(samples, "shape"):
-        samples = np.asarray(samples, dtype=np.float64)
-    if len(samples.shape) < 1 or len(samples) < least:
-        shape = tuple(samples.shape)
-        raise ValueError(f"{name} must hold at least {least} samples, got shape {shape}")
-    return space.of(samples, name)
 
 
 def components(x: np.ndarray) -> np.ndarray:
@@ -185,27 +165,17 @@ def components(x: np.ndarray) -> np.ndarray:
     return linked(x).labels
 
 
-def _classes(classes: np.ndarray, source: str) -> Components:
-    """The reference's classes as its components."""
-    names, labels = np.unique(classes, return_inverse=True)
-    doubt = "" if len(names) > 1 else f"the {source} put all data into one class"
-    return Components(labels, len(names), source, math.nan, doubt)
-
-
-def _with_gap(
-    found: Components, reference: np.ndarray, tube: np.ndarray, null: np.ndarray, g: np.ndarray
-) -> dict[str, Any]:
+def _with_gap(gaps: DataGaps, region: Region, g: np.ndarray) -> dict[str, Any]:
     """Everything that needs at least two components."""
-    groups = [reference[found.labels == k] for k in range(found.count)]
-    region = Region.calibrated(place(tube, groups))
-    placed, real = place(g, groups), place(null, groups)
+    found, groups = gaps.components, gaps.groups
+    placed, real = place(g, groups), place(gaps.null, groups)
     bridging = region.holds(placed)
     hits, null_hits = int(bridging.sum()), int(region.holds(real).sum())
-    n, m = len(g), len(null)
+    n, m = len(g), len(gaps.null)
     mass, in_gap = share(hits, n), share(null_hits, m)
     p = fisher(hits, n, null_hits, m)
     verdict, because, needed = _decide(mass, region, p, (hits, n), (null_hits, m))
-    height = found.height if math.isfinite(found.height) else link_height(reference)
+    height = found.height if math.isfinite(found.height) else link_height(gaps.reference)
     if verdict is Outcome.not_decidable:
         height = math.inf  # at what scale pieces hang together means nothing without a gap
     links = joined(g, placed, region, bridging, height, found.count)
@@ -235,12 +205,11 @@ def _with_gap(
     }
 
 
-def _without_gap(
-    found: Components, reference: np.ndarray, tube: np.ndarray, g: np.ndarray
-) -> dict[str, Any]:
+def _without_gap(gaps: DataGaps, g: np.ndarray) -> dict[str, Any]:
     """No two components: there is mass off the data, but no gap that it could bridge."""
-    radius = Region.calibrated(_alone(nearest(tube, reference))).radius
-    away = nearest(g, reference)
+    found = gaps.components
+    radius = float(np.quantile(nearest(gaps.tube, gaps.reference), TUBE))
+    away = nearest(g, gaps.reference)
     way_out = (
         f"with about {2 * found.needed:,} real samples this could be told"
         if found.needed
@@ -263,11 +232,6 @@ def _without_gap(
         "pairs": np.zeros((found.count, found.count)),
         "joined": np.zeros((found.count, found.count), dtype=bool),
     }
-
-
-def _alone(a: np.ndarray) -> Placed:
-    nobody = np.zeros(len(a), dtype=np.int64)
-    return Placed(a, np.full(len(a), np.inf), nobody, nobody)
 
 
 def _decide(

@@ -21,11 +21,11 @@ from gancheck.measures.spanning_tree import emst
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-__all__ = ["LARGEST_THRESHOLD", "MIDDLE", "Placed", "Region", "joined", "nearest", "place"]
+__all__ = ["LARGEST_THRESHOLD", "MIDDLE", "TUBE", "Placed", "Region", "joined", "nearest", "place"]
 
 MIDDLE = 0.25  # a/(a+b) above this is the middle half of a gap
 LARGEST_THRESHOLD = 0.4  # above this threshold held-out data fills the gap
-_TUBE = 0.99  # quantile of held-out real distances that bounds the tube around the data
+TUBE = 0.99  # quantile of held-out real distances that bounds the tube around the data
 _TREE_DIMENSION = 12  # above it a blockwise distance matrix beats a k-d tree
 _BLOCK = 1000
 
@@ -66,8 +66,8 @@ class Region(NamedTuple):
     def calibrated(cls, held_out: Placed) -> Region:
         """From real samples that are in no component's reference."""
         return cls(
-            max(MIDDLE, float(np.quantile(held_out.ambiguity, _TUBE))),
-            float(np.quantile(held_out.a, _TUBE)),
+            max(MIDDLE, float(np.quantile(held_out.ambiguity, TUBE))),
+            float(np.quantile(held_out.a, TUBE)),
         )
 
     def holds(self, placed: Placed) -> np.ndarray:
