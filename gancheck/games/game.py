@@ -56,9 +56,12 @@ class Game:
             statistics whatever it says. Running buffers are never moved.
         step: how the players were stepped, where known.
         labels: [N] classes of finite data, row by row, where known.
+        held_out: samples of the data's law that were not trained on, in any form of `data`; where
+            they are given, memorisation can be tested.
 
     Raises:
-        ValueError: unknown loss, a generator without parameters, data that is empty or not finite.
+        ValueError: unknown loss, a generator without parameters, data that is empty or not finite,
+            held-out samples of another shape.
     """
 
     def __init__(
@@ -73,6 +76,7 @@ class Game:
         batch_norm: BatchNormMode = "as-set",
         step: StepRule | None = None,
         labels: Tensor | None = None,
+        held_out: Any = None,
     ) -> None:
         for name, module in (("generator", generator), ("discriminator", discriminator)):
             if not any(True for _ in module.parameters()):
@@ -101,6 +105,12 @@ class Game:
                 f"got {tuple(labels.shape)}"
             )
         self.labels = labels
+        self.held_out = None if held_out is None else as_sampler(held_out)
+        if self.held_out is not None and self.held_out.shape != self.data.shape:
+            raise ValueError(
+                f"held_out must hold samples of shape {self.data.shape} like the data, "
+                f"got {self.held_out.shape}"
+            )
         self._functions: tuple[VectorLoss, VectorLoss] | None = None
         self._vectors: dict[Player, Tensor] | None = None
 
@@ -132,6 +142,7 @@ class Game:
         game.batch_norm = "as-set"
         game.step = None
         game.labels = None
+        game.held_out = None
         game._functions = (loss_g, loss_d)  # noqa: SLF001
         game._vectors = {"generator": theta_g, "discriminator": theta_d}  # noqa: SLF001
         return game
@@ -253,6 +264,13 @@ class Game:
     def draw_real(self, n: int, *, seed: int = 0) -> Tensor:
         """Data alone [n, ...], in the generator's dtype and device."""
         return self._cast(self.data.draw(n, torch.Generator().manual_seed(seed)))
+
+    def draw_held_out(self, n: int, *, seed: int = 0) -> Tensor | None:
+        """At most n held-out samples, as `draw_real` draws; None where there are none."""
+        if self.held_out is None:
+            return None
+        most = n if self.held_out.size is None else min(n, self.held_out.size)
+        return self._cast(self.held_out.draw(most, torch.Generator().manual_seed(seed)))
 
     def draw_samples(self, n: int, *, seed: int = 0, chunk: int = 1000) -> Tensor:
         """Generated samples [n, ...], detached, made in chunks."""

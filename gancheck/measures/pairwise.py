@@ -13,7 +13,7 @@ import numpy as np
 import torch
 from scipy.spatial import KDTree
 
-__all__ = ["distances", "nearest", "sample_matrix", "sample_pair"]
+__all__ = ["distances", "nearest", "sample_matrix", "sample_pair", "two_nearest"]
 
 _TREE_DIMENSION = 12  # above it a matrix of distances is cheaper than a tree
 _CANCELS = 1e-9  # a squared distance below this part of the squared norms has lost 7 of 16 digits
@@ -84,3 +84,23 @@ def nearest(x: np.ndarray, y: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     parts = [distances(x[i : i + _BLOCK], y) for i in range(0, len(x), _BLOCK)]
     which = np.concatenate([part.argmin(axis=1) for part in parts])
     return np.concatenate([part.min(axis=1) for part in parts]), which
+
+
+def two_nearest(x: np.ndarray, y: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Distances [n, 2] of each row of x to the two nearest rows of y, and the nearest one [n].
+
+    Raises:
+        ValueError: fewer than 2 rows in y.
+    """
+    if len(y) < 2:
+        raise ValueError(f"needs 2 points to have a second nearest one, got {len(y)}")
+    if x.shape[1] <= _TREE_DIMENSION:
+        found: Any = KDTree(y).query(x, k=2)
+        return found[0], found[1][:, 0]
+    near: list[np.ndarray] = []
+    which: list[np.ndarray] = []
+    for i in range(0, len(x), _BLOCK):
+        part = distances(x[i : i + _BLOCK], y)
+        near.append(np.partition(part, 1, axis=1)[:, :2])
+        which.append(part.argmin(axis=1))
+    return np.concatenate(near), np.concatenate(which)

@@ -16,6 +16,7 @@ from gancheck import content
 from gancheck.audit import diagnose
 from gancheck.diagnosis import Measurement, NotApplicable, Plan, Quantity, Verdict
 from gancheck.games import analytic, latents
+from gancheck.games.data import ring8
 from gancheck.games.game import Game
 from gancheck.measures.connectivity import bridge_mass
 from gancheck.measures.coverage import coverage
@@ -23,6 +24,8 @@ from gancheck.measures.distances import distances
 from gancheck.measures.figures import figure_of
 from gancheck.measures.generator_signal import generator_signal
 from gancheck.measures.gradients import gradient_ratio
+from gancheck.measures.lipschitz import lipschitz
+from gancheck.measures.memorisation import memorisation
 from gancheck.measures.rotation import rotation
 from gancheck.measures.spectrum import hessian_spectrum
 from gancheck.measures.stability import Outcome, local_stability
@@ -30,7 +33,7 @@ from gancheck.operators.budget import Budget
 from tests.oracles import tiny_game
 
 PLAN = Plan(batch_size=32, batches=4, samples=200, gradient_batch=16, probes=8)
-CODES = ("GC001", "GC002", "GC003", "GC004", "GC005", "GC006", "GC007")
+CODES = ("GC001", "GC002", "GC003", "GC004", "GC005", "GC006", "GC007", "GC009")
 
 
 @cache
@@ -48,6 +51,14 @@ def measured(code: str) -> Any:
     if code == "GC007":
         rng = np.random.default_rng(0)
         return distances(rng.standard_normal((200, 2)), rng.standard_normal((100, 2)))
+    if code == "GC008":
+        return memorisation(*np.random.default_rng(0).standard_normal((3, 400, 2)))
+    if code == "GC009":
+        critic = Game(
+            nn.Linear(2, 2), nn.Linear(2, 1), loss="wgan-gp", latent=latents.normal(2),
+            data=torch.randn(100, 2, generator=torch.Generator().manual_seed(0)),
+        )  # fmt: skip
+        return lipschitz(critic, PLAN)
     measure = {
         "GC001": hessian_spectrum,
         "GC002": lambda game, plan: local_stability(game, plan=plan),
@@ -318,6 +329,63 @@ def test_gc007_needs_a_significant_test_and_an_excess(
     assert finding.to_dict()["p_values"]["mmd"] == {"raw": p, "corrected": 2 * p}
 
 
+NO_COPIES = {"rank": 0.5, "exchange": 0.5}
+FEW = Quantity(value=0.01, low=0.0, high=0.05)
+
+
+@pytest.mark.parametrize(
+    ("p_values", "values", "expected"),
+    [
+        ({}, {}, Verdict.sound),
+        ({}, {"copied_share": Quantity(value=0.05, low=0.0, high=0.2)}, Verdict.undecided),
+        ({}, {"held_out_copies": Quantity(value=0.02)}, Verdict.undecided),
+        ({"exchange": 1e-3}, {}, Verdict.warning),
+        (
+            {"exchange": 1e-3},
+            {"copied_share": Quantity(value=0.3, low=0.2, high=0.4)},
+            Verdict.failing,
+        ),
+        ({"exchange": 6e-3}, {}, Verdict.sound),  # 0.012 after Holm
+        ({"rank": 1e-3}, {"closer_share": Quantity(value=0.7)}, Verdict.warning),
+        ({"rank": 1e-3}, {"closer_share": Quantity(value=0.55)}, Verdict.sound),
+    ],
+)
+def test_gc008_calls_copies_what_is_tied_to_the_training_samples(
+    p_values: dict[str, float], values: dict[str, Quantity], expected: Verdict
+) -> None:
+    found = with_values(
+        "GC008", {"p_values": {**NO_COPIES, **p_values}}, **{"copied_share": FEW, **values}
+    )
+    assert verdict("GC008", found) is expected
+    assert "nan" not in content.diagnostics()["GC008"].judge(found).because
+
+
+def test_gc008_is_not_applicable_without_held_out_samples_and_says_what_to_give() -> None:
+    parts = {"loss": "minimax", "latent": latents.normal(2)}
+    game = Game(nn.Linear(2, 2), nn.Linear(2, 1), data=torch.randn(400, 2), **parts)
+    finding = diagnose(game, codes=["GC008"], plan=PLAN)["GC008"]
+    assert finding.verdict is Verdict.not_applicable
+    assert "held_out=" in finding.because
+    law = Game(nn.Linear(2, 2), nn.Linear(2, 1), data=ring8(), held_out=ring8(), **parts)
+    assert "never runs out" in diagnose(law, codes=["GC008"], plan=PLAN)["GC008"].because
+    few = Game(
+        nn.Linear(2, 2), nn.Linear(2, 1), data=torch.randn(400, 2), held_out=torch.randn(19, 2),
+        **parts,
+    )  # fmt: skip
+    assert "400 and 19; give more" in diagnose(few, codes=["GC008"], plan=PLAN)["GC008"].because
+
+
+def test_gc008_runs_on_a_game_with_held_out_samples() -> None:
+    game = Game(
+        nn.Linear(2, 2), nn.Linear(2, 1), loss="minimax", latent=latents.normal(2),
+        data=torch.randn(400, 2), held_out=torch.randn(300, 2), labels=torch.arange(400) % 2,
+    )  # fmt: skip
+    finding = diagnose(game, codes=["GC008"], plan=PLAN)["GC008"]
+    assert finding.verdict is not Verdict.not_applicable
+    assert finding.measurement.strata_from == "labels"
+    assert finding.measurement.provenance["held_out"] == 200  # as many as the plan has samples
+
+
 @pytest.mark.parametrize("code", ["GC006", "GC007"])
 def test_few_real_samples_are_not_applicable_with_the_way_out(code: str) -> None:
     game = Game(
@@ -329,12 +397,42 @@ def test_few_real_samples_are_not_applicable_with_the_way_out(code: str) -> None
     assert "give more data" in finding.because
 
 
+def _share(low: float, high: float) -> Quantity:
+    return Quantity(value=(low + high) / 2, low=low, high=high, unit="share")
+
+
+@pytest.mark.parametrize(
+    ("flat", "mismatch", "expected"),
+    [
+        (_share(0.0, 0.01), about(0.01, 0.02), Verdict.sound),
+        (_share(0.0, 0.01), about(-0.2, 0.02), Verdict.warning),
+        (_share(0.0, 0.01), about(0.2, 0.02), Verdict.warning),
+        (_share(0.0, 0.01), about(0.09, 0.02), Verdict.undecided),
+        (_share(0.0, 0.01), about(float("nan"), 0.02), Verdict.undecided),
+        (_share(0.3, 0.4), about(0.01, 0.02), Verdict.failing),
+        (_share(0.2, 0.3), about(0.01, 0.02), Verdict.undecided),
+    ],
+)
+def test_gc009_looks_for_flat_places_before_the_penalty_s_condition(
+    flat: Quantity, mismatch: Quantity, expected: Verdict
+) -> None:
+    found = with_values("GC009", flat_share=flat, slope_mismatch=mismatch)
+    assert verdict("GC009", found) is expected
+
+
+def test_gc009_asks_no_slope_of_a_loss_without_a_penalty() -> None:
+    found = lipschitz(tiny_game(), PLAN)
+    assert verdict("GC009", found) is Verdict.sound
+
+
 def test_an_analytic_game_leaves_sample_questions_not_applicable() -> None:
     report = diagnose(analytic.dirac("r1", gamma=2.0), plan=PLAN)
     assert report["GC004"].verdict is Verdict.not_applicable
     assert report["GC005"].verdict is Verdict.not_applicable
     assert report["GC006"].verdict is Verdict.not_applicable
     assert report["GC007"].verdict is Verdict.not_applicable
+    assert report["GC008"].verdict is Verdict.not_applicable
+    assert report["GC009"].verdict is Verdict.not_applicable
     assert "needs samples" in report["GC004"].because
     assert report["GC002"].verdict is Verdict.sound
 
