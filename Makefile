@@ -41,6 +41,7 @@ bench: $(VENV)/.ready
 	$(BIN)/python benchmarks/first_journey.py
 	$(BIN)/python benchmarks/bench_support.py
 	$(BIN)/python benchmarks/bench_spectrum.py
+	$(BIN)/python benchmarks/bench_dynamics.py
 
 # About 30 minutes of one core the first time; finished runs are kept in reports/runs.
 gallery: $(VENV)/.ready
