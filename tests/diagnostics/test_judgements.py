@@ -33,7 +33,7 @@ from gancheck.operators.budget import Budget
 from tests.oracles import tiny_game
 
 PLAN = Plan(batch_size=32, batches=4, samples=200, gradient_batch=16, probes=8)
-CODES = ("GC001", "GC002", "GC003", "GC004", "GC005", "GC006", "GC007", "GC009")
+CODES = ("GC001", "GC002", "GC003", "GC004", "GC005", "GC006", "GC007", "GC008", "GC009")
 
 
 @cache
