@@ -66,7 +66,8 @@ def diagnose(
 
     Returns:
         A report; `complete` is False where the budget ended before every chosen diagnostic ran, or
-        where the user interrupted.
+        where the user interrupted. Verdicts that rest on p-values are corrected for all such tests
+        of the report, so they may be milder than those of a diagnostic that runs alone.
 
     Raises:
         ValueError: an unknown code, or a budget that cannot be read.
@@ -98,7 +99,7 @@ def diagnose(
         pictures = _gallery_or_none(game, plan.seed)
     seconds = time.perf_counter() - start
     return Report(
-        findings=findings,
+        findings=_for_the_whole_report(findings),
         title=title,
         complete=not stopped,
         gallery=pictures,
@@ -110,6 +111,22 @@ def diagnose(
             "stopped": stopped,
         },
     )
+
+
+def _for_the_whole_report(findings: Sequence[Finding]) -> list[Finding]:
+    """Judge again what rests on p-values, so that alpha is that of the report, not of each finding.
+
+    Each is corrected for the tests of all of them (`gancheck.measures.holm`).
+    """
+    shelf = content.diagnostics()
+    out: list[Finding] = []
+    for finding in findings:
+        beside = [p.raw for f in findings if f is not finding for p in f.p_values.values()]
+        if finding.p_values and beside:
+            judged = shelf[finding.code].judge(finding.measurement, beside=beside)
+            finding = replace(judged, seconds=finding.seconds)  # noqa: PLW2901
+        out.append(finding)
+    return out
 
 
 def parse_budget(budget: float | str | None) -> float | None:

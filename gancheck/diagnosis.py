@@ -280,7 +280,8 @@ class Diagnostic:
         question: asked in a sentence.
         theorems: ids the judgement rests on.
         measure: (game, plan) -> Measurement; raises `NotApplicable`.
-        judge: Measurement -> Finding, a pure function of quantities.
+        judge: Measurement -> Finding, a pure function of quantities; one whose finding has p_values
+            also takes `beside`, the raw p-values of the other tests of a report.
         caption: what the measurement's figure shows and how to read it; "" where it has none.
         headline: name of the quantity on the card.
         labels: quantity name -> words on the page.
@@ -293,7 +294,7 @@ class Diagnostic:
     question: str
     theorems: Sequence[str]
     measure: Callable[[Any, Plan], Any]
-    judge: Callable[[Any], Finding]
+    judge: Callable[..., Finding]
     headline: str
     threshold: str
     definition: Definition
