@@ -52,6 +52,7 @@ def main() -> None:
     torch.set_num_threads(1)
     # Peers reach deprecated corners of torch and leave cycles of gradients; neither is ours to fix.
     warnings.simplefilter("ignore")
+    torch.manual_seed(0)  # PyHessian and curvlinops draw from the global state
     small, large = tiny(), mlp_game()
     _ends(large, given.rounds)
     _both_ends(large)
