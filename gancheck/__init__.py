@@ -10,6 +10,7 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from gancheck import measures, operators
     from gancheck.audit import diagnose
     from gancheck.diagnosis import (
         Finding,
@@ -36,6 +37,8 @@ __all__ = [
     "__version__",
     "diagnose",
     "latents",
+    "measures",
+    "operators",
 ]
 
 __version__ = "0.1.0"
@@ -44,6 +47,8 @@ _HOME = {
     "Batch": "gancheck.games.game",
     "Game": "gancheck.games.game",
     "latents": "gancheck.games.latents",
+    "measures": "gancheck.measures",
+    "operators": "gancheck.operators",
     "diagnose": "gancheck.audit",
     **dict.fromkeys(
         ("Finding", "Measurement", "NotApplicable", "Plan", "Quantity", "Report", "Verdict"),
@@ -57,7 +62,7 @@ def __getattr__(name: str) -> Any:
     if name not in _HOME:
         raise AttributeError(f"module 'gancheck' has no attribute {name!r}")
     module = import_module(_HOME[name])
-    return module if name == "latents" else getattr(module, name)
+    return module if _HOME[name].endswith(f".{name}") else getattr(module, name)
 
 
 def __dir__() -> list[str]:

@@ -1,22 +1,70 @@
 """Numbers with error bars: each measure takes a game or samples and returns a `Measurement`.
 
-Those of curvature and dynamics are resolved here on first use; `rotation` has its module's name and
-is `gancheck.measures.rotation.rotation`.
+Each is resolved here on first use: `measures.rotation(game)` measures, wherever its code stands. A
+file with the same name is reached by `from gancheck.measures.rotation import ...`.
 """
 
 from __future__ import annotations
 
+import sys
 from importlib import import_module
+from types import ModuleType
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from gancheck.measures.connectivity import bridge_mass
+    from gancheck.measures.coverage import coverage
+    from gancheck.measures.distances import distances
+    from gancheck.measures.gradients import gradients
+    from gancheck.measures.lipschitz import lipschitz
+    from gancheck.measures.memorisation import memorisation
     from gancheck.measures.path import path_angle
+    from gancheck.measures.rotation import rotation
+    from gancheck.measures.spanning_tree import emst
     from gancheck.measures.spectrum import hessian_spectrum
     from gancheck.measures.stability import local_stability
 
-__all__ = ["hessian_spectrum", "local_stability", "path_angle"]
+__all__ = [
+    "bridge_mass",
+    "coverage",
+    "distances",
+    "emst",
+    "gradients",
+    "hessian_spectrum",
+    "lipschitz",
+    "local_stability",
+    "memorisation",
+    "path_angle",
+    "rotation",
+]
 
-_HOME = {"hessian_spectrum": "spectrum", "local_stability": "stability", "path_angle": "path"}
+_HOME = {
+    "bridge_mass": "connectivity",
+    "coverage": "coverage",
+    "distances": "distances",
+    "emst": "spanning_tree",
+    "gradients": "gradients",
+    "hessian_spectrum": "spectrum",
+    "lipschitz": "lipschitz",
+    "local_stability": "stability",
+    "memorisation": "memorisation",
+    "path_angle": "path",
+    "rotation": "rotation",
+}
+
+
+class _Measures(ModuleType):
+    """A package whose public names are functions, also where a file has the same name.
+
+    Importing a file binds it here as a module, which would hide the function of that name.
+    """
+
+    def __setattr__(self, name: str, value: Any) -> None:
+        if not (name in _HOME and isinstance(value, ModuleType)):
+            super().__setattr__(name, value)
+
+
+sys.modules[__name__].__class__ = _Measures
 
 
 def __getattr__(name: str) -> Any:
@@ -24,3 +72,7 @@ def __getattr__(name: str) -> Any:
     if name not in _HOME:
         raise AttributeError(f"module 'gancheck.measures' has no attribute {name!r}")
     return getattr(import_module(f"gancheck.measures.{_HOME[name]}"), name)
+
+
+def __dir__() -> list[str]:
+    return sorted({*__all__, *globals()})
