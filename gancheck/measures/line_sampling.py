@@ -4,8 +4,8 @@ Counting hits needs 1/mass samples. Along a line through the latent space the la
 form (`gancheck.games.line_law`), so where a line crosses a gap, bisection finds both ends and the
 mass between them is a difference of distribution functions, however thin it is. The mean over lines
 is unbiased for any direction that is drawn without looking at the line's point. Each direction is
-the difference of two pilot latents that the generator sends to different components: isotropic
-ones make the variance of the mean diverge, and its interval too short.
+the sum of two differences of pilot latents that the generator sends to different components:
+isotropic ones make the variance of the mean diverge, and its interval too short.
 
 Not seen: a gap that a line enters and leaves between two neighbouring points of its grid without a
 change of component, and everything beyond seven standard deviations. Both make the estimate small.
@@ -228,7 +228,7 @@ def _directions(
     law: LineLaw,
     rng: np.random.Generator,
 ) -> np.ndarray | None:
-    """A unit direction [m, size] for each point: a pilot pair of its class in two components.
+    """A unit direction [m, size] for each point: from pilot pairs of its class in two components.
 
     A class whose pilots are all of one component has no such pair; its lines go anywhere. None
     where no class has a pair.
@@ -245,7 +245,7 @@ def _directions(
         if len(one) == 0:
             continue
         any_pair = True
-        pairs = pilots[one] - pilots[other]
+        pairs = rng.permutation(_twofold(pilots, kinds, one, other))
         rows = np.flatnonzero(which[len(pilots) :] == group)
         u[rows] = pairs[np.arange(len(rows)) % len(pairs)]
         u[np.ix_(rows, np.flatnonzero(fixed))] = 0.0
@@ -266,6 +266,27 @@ def _pairs(
         second.append(other[apart])
         own = np.concatenate([one[~apart], other[~apart]])
     return np.concatenate(first), np.concatenate(second)
+
+
+def _twofold(
+    pilots: np.ndarray, kinds: np.ndarray, one: np.ndarray, other: np.ndarray
+) -> np.ndarray:
+    """Sums of two differences between the same two components; of one, where a pair is left over.
+
+    Two point across the gap more surely than one: few lines run along it, and those are the ones
+    that carry much mass and make the interval unsure.
+    """
+    swap = kinds[one] > kinds[other]
+    one, other = np.where(swap, other, one), np.where(swap, one, other)
+    between = np.stack([kinds[one], kinds[other]], axis=1)
+    _, group = np.unique(between, axis=0, return_inverse=True)
+    order = np.argsort(group.ravel(), kind="stable")
+    size = np.bincount(group.ravel())
+    place = np.arange(len(one)) - np.repeat(np.cumsum(size) - size, size)
+    start = np.repeat(np.cumsum((size + 1) // 2) - (size + 1) // 2, size)
+    out = np.zeros((int(((size + 1) // 2).sum()), pilots.shape[1]))
+    np.add.at(out, start + place // 2, pilots[one[order]] - pilots[other[order]])
+    return out
 
 
 def _cross(asked: _Asked, law: LineLaw, z: np.ndarray, u: np.ndarray) -> tuple[np.ndarray, int]:

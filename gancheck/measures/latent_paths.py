@@ -1,0 +1,306 @@
+"""Which path through the latent space leaves the data, and where?
+
+A continuous generator sends the straight path between two latents to a path between their samples.
+Where these lie in different components, the path must cross a gap (`connected-latent-connected-
+support`): halving the stretch in which the component changes finds the crossing, which is a witness
+with a sample to look at. Where no gap is found, or one no wider than rounding, the generator jumps:
+it is not continuous there, or steeper than its precision can show. Paths stay within a class of the latent, so in a mixture of generators they
+name the expert that spans two components; the table of experts against components says it for all.
+
+Source: Tanielian et al. (2020) and Khayatkhoei et al. (2018) for what mixtures can and cannot do.
+"""
+
+from __future__ import annotations
+
+import time
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import numpy as np
+import torch
+
+from gancheck.diagnosis import Measurement, NotApplicable, Quantity
+from gancheck.measures.data_gaps import GAP
+from gancheck.measures.figures import (
+    FAILING,
+    GENERATOR,
+    WIDE,
+    new_figure,
+    page_style,
+    reference,
+    x_title,
+    y_title,
+)
+from gancheck.measures.proportions import share
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from matplotlib.axes import Axes
+
+    from gancheck.games.game import Game
+    from gancheck.games.latents import Latent
+    from gancheck.measures.data_gaps import DataGaps
+
+__all__ = ["LatentPaths", "experts_of", "latent_paths", "pairs_within"]
+
+_POINTS = 65  # on a path, before the first change of component is looked for
+_HALVINGS = 60
+_DRAWS = 2000
+_RESOLVED = 8.0  # roundings of the dtype below which the width of a crossing means nothing
+
+
+@dataclass(frozen=True, kw_only=True)
+class LatentPaths(Measurement):
+    """Straight latent paths between samples of different components.
+
+    Attributes:
+        because: what was found, in a sentence.
+        leave: [paths] position in 0..1 where the first component is left; NaN where it jumps.
+        arrive: [paths] where the next component is reached.
+        ends: [paths, 2] components at both ends.
+        expert: [paths] class of the latent, -1 where it has none.
+        decoded: [at most 8, 3, ...] samples at leaving, in the middle of the gap, at arriving.
+        expert_table: [experts, components + 1] how many draws of each expert fall to each
+            component; the last column counts those in a gap.
+    """
+
+    because: str
+    leave: np.ndarray
+    arrive: np.ndarray
+    ends: np.ndarray
+    expert: np.ndarray
+    decoded: np.ndarray
+    expert_table: np.ndarray
+
+    @page_style()
+    def plot(self, width_px: int = WIDE) -> Axes:
+        """How much of a path is gap, over all paths; jumps are told in words."""
+        if not len(self.leave):
+            raise NotApplicable(self.because)
+        _, ax = new_figure(width_px, 220)
+        width = (self.arrive - self.leave)[np.isfinite(self.leave)]
+        jumps = len(self.leave) - len(width)
+        if len(width):
+            logs = np.log10(np.maximum(width, np.finfo(float).tiny))
+            ax.hist(logs, bins=40, color=GENERATOR)
+            middle = float(np.median(logs))
+            reference(ax, middle, text=f"half of the paths: at most {10**middle:.1%}")
+        if jumps:
+            text = f"{jumps} paths jump"
+            ax.text(0.99, 0.95, text, color=FAILING, ha="right", va="top", transform=ax.transAxes)
+        x_title(ax, "log10 of the part of a path that lies in its first gap")
+        y_title(ax, f"paths (of {len(self.leave)})")
+        return ax
+
+
+def latent_paths(game: Game, gaps: DataGaps, *, paths: int = 200, seed: int = 0) -> LatentPaths:
+    """Follow latent paths from one component to another and find where they leave the data.
+
+    Args:
+        game: whose generator is looked at; bit-identical afterwards.
+        gaps: of the data, from `data_gaps`.
+        paths: at most; fewer where not so many pairs of latents lie in different components.
+        seed: of the latents.
+
+    Returns:
+        `crossing_share` (paths on which a gap was found, of those followed), `gap_width` (median
+        part of a path in its first gap), `spanning_experts` (experts with two components or more).
+
+    Raises:
+        NotApplicable: an analytic game, no gap established, or a latent without lines.
+
+    Cost: 2,000 samples, 65 a path and up to 180 a crossing.
+    """
+    if game.analytic:
+        raise NotApplicable("needs a generator; this game is a pair of functions")
+    if paths < 1:
+        raise ValueError(f"paths must be at least 1, got {paths}")
+    start = time.perf_counter()
+    label = _labelled(game, gaps)
+    z = game.latent.sample(_DRAWS, torch.Generator().manual_seed(seed)).numpy()
+    kinds = label(z)
+    experts = experts_of(game.latent, z)
+    one, other = pairs_within(kinds, experts, paths, np.random.default_rng(seed))
+    table = _table(kinds, experts, gaps.components.count)
+    leave, arrive, ends = _follow(label, z[one], z[other], kinds[one])
+    thin = arrive - leave <= _RESOLVED * torch.finfo(game.dtype).eps
+    leave[thin], arrive[thin] = np.nan, np.nan
+    found = np.isfinite(leave)
+    spanning = int(((table[:, :-1] > 0).sum(axis=1) > 1).sum())
+    quantities = {
+        "spanning_experts": Quantity(value=float(spanning), low=float(spanning), kind="lower")
+    }
+    if len(one):
+        quantities["crossing_share"] = share(int(found.sum()), len(one))
+    if found.any():
+        width = (arrive - leave)[found]
+        quantities["gap_width"] = Quantity(
+            value=float(np.median(width)), unit="share", low=width.min(), high=width.max()
+        )
+    return LatentPaths(
+        quantities=quantities,
+        rows=[
+            {
+                "expert": int(experts[i]),
+                "from": int(a),
+                "to": int(b),
+                "leave": float(s),
+                "arrive": float(t),
+            }
+            for i, (a, b), s, t in zip(one, ends, leave, arrive, strict=True)
+        ],
+        provenance={
+            "draws": _DRAWS,
+            "paths": len(one),
+            "latent": game.latent.law,
+            "seed": seed,
+            "seconds": time.perf_counter() - start,
+        },
+        because=_sentence(len(one), int(found.sum()), spanning, len(table)),
+        leave=leave,
+        arrive=arrive,
+        ends=ends,
+        expert=experts[one],
+        decoded=_decoded(game, z[one[found]], z[other[found]], leave[found], arrive[found]),
+        expert_table=table,
+    )
+
+
+def experts_of(latent: Latent, z: np.ndarray) -> np.ndarray:
+    """Number of the class of each latent [n]: the choice of generator in a mixture; -1 if none.
+
+    Raises:
+        NotApplicable: a law that does not say how its coordinates are built.
+    """
+    if not latent.coordinates:
+        raise NotApplicable(f"the latent {latent.law!r} does not say which coordinates are classes")
+    number = np.full(len(z), -1)
+    begin = 0
+    for part in latent.coordinates:
+        if part.kind == "class":
+            chosen = z[:, begin : begin + part.size].argmax(axis=1)
+            number = np.where(number < 0, chosen, number * part.size + chosen)
+        begin += part.size
+    return number
+
+
+def pairs_within(
+    kinds: np.ndarray, experts: np.ndarray, most: int, rng: np.random.Generator
+) -> tuple[np.ndarray, np.ndarray]:
+    """Rows of at most `most` disjoint pairs of one expert and two components."""
+    one: list[int] = []
+    other: list[int] = []
+    for expert in np.unique(experts):
+        own = rng.permutation(np.flatnonzero((experts == expert) & (kinds != GAP)))
+        first, second = own[0 : len(own) // 2 * 2 : 2], own[1::2]
+        apart = kinds[first] != kinds[second]
+        one += first[apart].tolist()
+        other += second[apart].tolist()
+    order = rng.permutation(len(one))[:most]
+    return np.array(one, dtype=np.int64)[order], np.array(other, dtype=np.int64)[order]
+
+
+def _labelled(game: Game, gaps: DataGaps) -> Callable[[np.ndarray], np.ndarray]:
+    def label(z: np.ndarray) -> np.ndarray:
+        return gaps.label(_generated(game, z))
+
+    return label
+
+
+def _generated(game: Game, z: np.ndarray) -> torch.Tensor:
+    x = torch.from_numpy(z).to(device=game.device, dtype=game.dtype)
+    with game.untouched(), torch.no_grad():
+        return torch.cat([game.generate(part) for part in x.split(1000)])
+
+
+def _table(kinds: np.ndarray, experts: np.ndarray, components: int) -> np.ndarray:
+    """[experts, components + 1]; one row for a latent without classes."""
+    rows = np.maximum(experts, 0)
+    table = np.zeros((int(rows.max()) + 1, components + 1), dtype=np.int64)
+    np.add.at(table, (rows, np.where(kinds == GAP, components, kinds)), 1)
+    return table
+
+
+def _follow(
+    label: Callable[[np.ndarray], np.ndarray], a: np.ndarray, b: np.ndarray, first: np.ndarray
+) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Where each path from a to b leaves its component, and where it arrives in the next."""
+    m = len(a)
+    if m == 0:
+        return np.empty(0), np.empty(0), np.empty((0, 2), dtype=np.int64)
+
+    def at(row: np.ndarray, t: np.ndarray) -> np.ndarray:
+        return label(a[row] + t[:, None] * (b[row] - a[row]))
+
+    t = np.linspace(0.0, 1.0, _POINTS)
+    every = np.repeat(np.arange(m), _POINTS)
+    kinds = at(every, np.tile(t, m)).reshape(m, _POINTS)
+    row = np.arange(m)
+    k = (kinds != first[:, None]).argmax(axis=1)  # the end differs, so there is one
+    low, high = t[k - 1].copy(), t[k].copy()
+    inner = np.where(kinds[row, k] == GAP, high, np.nan)
+    todo = np.flatnonzero(~np.isfinite(inner))
+    for _ in range(_HALVINGS):
+        middle = 0.5 * (low[todo] + high[todo])
+        if len(todo) == 0:
+            break
+        got = at(todo, middle)
+        hit, same = got == GAP, got == first[todo]
+        inner[todo[hit]] = middle[hit]
+        low[todo[same]] = middle[same]
+        high[todo[~hit & ~same]] = middle[~hit & ~same]
+        todo = todo[~hit]
+    found = np.flatnonzero(np.isfinite(inner))
+    leave, arrive = np.full(m, np.nan), np.full(m, np.nan)
+    leave[found] = _edge(at, found, inner[found], low[found])
+    # The first point after the gap was found that is out of a gap again.
+    after = (kinds[found] != GAP) & (t[None, :] > inner[found][:, None])
+    beyond = t[after.argmax(axis=1)]
+    sooner = (high[found] > inner[found]) & (high[found] < beyond)
+    arrive[found] = _edge(at, found, inner[found], np.where(sooner, high[found], beyond))
+    reached = first.copy()
+    reached[found] = at(found, arrive[found])
+    jumped = np.setdiff1d(row, found)
+    reached[jumped] = at(jumped, high[jumped]) if len(jumped) else reached[jumped]
+    return leave, arrive, np.stack([first, reached], axis=1)
+
+
+def _edge(
+    at: Callable[[np.ndarray, np.ndarray], np.ndarray],
+    row: np.ndarray,
+    inside: np.ndarray,
+    outside: np.ndarray,
+) -> np.ndarray:
+    """The edge of a gap between a position in it and one out of it, to the last digit."""
+    inner, outer = inside.copy(), outside.copy()
+    for _ in range(_HALVINGS if len(row) else 0):
+        middle = 0.5 * (inner + outer)
+        hit = at(row, middle) == GAP
+        inner, outer = np.where(hit, middle, inner), np.where(hit, outer, middle)
+    return outer
+
+
+def _decoded(
+    game: Game, a: np.ndarray, b: np.ndarray, leave: np.ndarray, arrive: np.ndarray
+) -> np.ndarray:
+    """Samples of the first eight crossings: where the data is left, halfway, where it is reached."""
+    t = np.stack([leave, 0.5 * (leave + arrive), arrive], axis=1)[:8]
+    a, b = a[: len(t)], b[: len(t)]
+    z = a[:, None] + t[..., None] * (b - a)[:, None]
+    if len(t) == 0:
+        return np.empty((0, 3))
+    x = _generated(game, z.reshape(-1, z.shape[-1])).double().cpu().numpy()
+    return x.reshape(*z.shape[:2], *x.shape[1:])
+
+
+def _sentence(paths: int, crossing: int, spanning: int, experts: int) -> str:
+    if paths == 0:
+        return f"no expert of {experts} was seen in two components: there is no path to follow"
+    sentence = (
+        f"{crossing} of {paths} latent paths between components cross a gap; "
+        f"{spanning} of {experts} experts reach more than one component"
+    )
+    if crossing < paths:
+        sentence += f"; on {paths - crossing} the generator jumps: not continuous, or too steep for its dtype"
+    return sentence
