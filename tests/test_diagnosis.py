@@ -83,10 +83,11 @@ class Block:
             raise ImportError('blocked ' + name)
 sys.meta_path.insert(0, Block())
 import gancheck.games.game, gancheck.games.analytic, gancheck.games.networks, gancheck.operators
-import gancheck.measures.spectrum, gancheck.measures.stability, gancheck.measures.rotation
-import gancheck.measures.gradients, gancheck.measures.connectivity, gancheck.diagnosis
+import gancheck.training.train, gancheck.diagnosis
+from gancheck import measures
 from gancheck.games import analytic
-print(gancheck.measures.rotation.rotation(analytic.bilinear()).quantities['rotation'].value)
+found = [getattr(measures, name) for name in measures.__all__]
+print(measures.rotation(analytic.bilinear()).quantities['rotation'].value)
 """
     # sympy is not blocked: torch imports it itself
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
