@@ -179,11 +179,13 @@ def hessian_spectrum(
         interval of that.
 
     Raises:
-        ValueError: a batch size above the size of finite data.
+        ValueError: each below 1, or a batch size above the size of finite data.
         OperatorError: products that are not those of a Hessian.
 
     Cost: about 700 products a player at the defaults, half of them on smaller or fresh batches.
     """
+    if each < 1:
+        raise ValueError(f"each must be at least 1, got {each}")
     plan = plan or Plan()
     start = time.perf_counter()
     parts = {

@@ -178,3 +178,25 @@ def test_fresh_batches_share_no_seed_with_any_other() -> None:
     ours = {plan.seed + s for s in range(plan.batches)}
     smaller = {plan.seed + i + 100 * k for i in range(plan.batches) for k in (2, 4)}
     assert not set(fresh_seeds(plan)) & (ours | smaller)
+
+
+def test_no_pair_at_all_is_refused() -> None:
+    with pytest.raises(ValueError, match="each must be at least 1, got 0"):
+        hessian_spectrum(analytic.dirac(), each=0)
+
+
+def test_one_parameter_players_have_one_eigenvalue_each() -> None:
+    game = Game(
+        nn.Linear(1, 1, bias=False).double(),
+        _Parabola(1.5),
+        loss="wgan",
+        latent=latents.normal(1),
+        data=lambda n, rng: torch.randn(n, 1, generator=rng, dtype=torch.float64),
+    )
+    found = hessian_spectrum(game, Plan(batch_size=64))
+    z = game.sample(64).latent
+    # L_G = -q mean (w z)^2 / 2
+    assert found.quantities["top_generator"].value == pytest.approx(-1.5 * float((z * z).mean()))
+    assert found.quantities["bottom_generator"].value == found.quantities["top_generator"].value
+    assert found.quantities["trace_generator"].value == found.quantities["top_generator"].value
+    figure_of(found.plot(690)).canvas.draw()
