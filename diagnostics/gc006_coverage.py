@@ -8,7 +8,8 @@ How it is measured
     than 0.05 in total variation; nearest neighbours within a mode stand closer (shrinkage); the
     reference is covered worse by balls of five neighbours; close pairs are more frequent.
 Verdicts
-    failing: a mode is missing, or spacing within a mode has shrunk below a tenth.
+    failing: a mode is missing, or spacing within a mode has shrunk below a tenth of the real one,
+    with an interval below a half.
     warning: a mode is under-represented, the mix differs, spacing in a mode is under half the real
     one, coverage is under half of what held-out real data get, or samples repeat ten times as
     often as real ones; each only with a corrected p-value below 1 %.
@@ -44,7 +45,7 @@ if TYPE_CHECKING:
 
     import numpy as np
 
-    from gancheck.diagnosis import PValue
+    from gancheck.diagnosis import PValue, Quantity
     from gancheck.games.game import Game
 
 
@@ -101,7 +102,8 @@ def judge(
         alpha: chance of any false alarm.
         beside: p-values of the other diagnostics of the same report.
         shrunk: spacing within a mode below half of the real one: a quarter of the area in a plane.
-        collapsed: below a tenth a mode is a point beside the real one.
+        collapsed: below a tenth a mode is a point beside the real one; pairs of copies in a mode
+            of usual width give such a median too, but an interval that reaches beyond `shrunk`.
         uncovered: half of the coverage that held-out real data get: every second region is empty.
         repeats: ten times the close pairs of real data: a tenth of its effective support.
     """
@@ -119,9 +121,10 @@ def judge(
     }
     flagged = [k for k, p in tests.items() if p.corrected < alpha and effect[k]]
     short = _short(found, alpha / max(1, len(tests) + len(beside)))
-    if "missing" in flagged or (
-        "shrinkage" in flagged and q["within_mode_ratio"].value < collapsed
-    ):
+    severe = [
+        k for k in flagged if k == "missing" or (k == "shrinkage" and _flat(q, shrunk, collapsed))
+    ]
+    if severe:
         verdict = Verdict.failing
     elif flagged:
         verdict = Verdict.warning
@@ -133,7 +136,7 @@ def judge(
     return Finding(
         code="GC006",
         verdict=verdict,
-        title=_TITLES[flagged[0]] if flagged else _CALM[verdict],
+        title=_TITLES[(severe or flagged)[0]] if flagged else _CALM[verdict],
         because=because,
         remedy=_REMEDIES[verdict],
         quantities=q,
@@ -141,6 +144,12 @@ def judge(
         measurement=found,
         p_values=tests,
     )
+
+
+def _flat(q: Mapping[str, Quantity], shrunk: float, collapsed: float) -> bool:
+    """Whether a mode is nearly a point, and not only by a few pairs of copies."""
+    ratio = q["within_mode_ratio"]
+    return ratio.value < collapsed and ratio.interval[1] < shrunk
 
 
 def _short(found: Coverage, level: float) -> str:

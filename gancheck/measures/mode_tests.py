@@ -17,6 +17,7 @@ median distance to the nearest neighbour, by relabelling the pooled samples with
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -188,7 +189,7 @@ def shrinkage(
     Cost: distances among at most 200 points a mode, and a pass over them a relabelling.
     """
     logs: list[np.ndarray] = []
-    ends: list[tuple[float, float]] = []
+    found: list[tuple[float, float, float]] = []
     modes: list[int] = []
     counts: list[int] = []
     for k, (g, x) in enumerate(zip(generated, real, strict=True)):
@@ -201,7 +202,7 @@ def shrinkage(
         labels[1:] = rng.permuted(np.broadcast_to(labels[0], (relabellings, 2 * c)), axis=1)
         near, medians = _medians(pool, labels)
         logs.append(np.log(medians[0]) - np.log(medians[1]))
-        ends.append(_ratio_ends(near[:c], near[c:]))
+        found.append(_ratio(near[:c], near[c:]))
         modes.append(k)
         counts.append(c)
     if not modes:
@@ -213,9 +214,9 @@ def shrinkage(
         # an ulp of slack, so that equal values count as equal however they were summed
         p_value=float((1 + (worst[1:] >= worst[0] - 1e-12).sum()) / (relabellings + 1)),
         modes=tuple(modes),
-        ratio=np.exp(table[:, 0]),
-        low=np.array(ends)[:, 0],
-        high=np.array(ends)[:, 1],
+        ratio=np.array(found)[:, 0],
+        low=np.array(found)[:, 1],
+        high=np.array(found)[:, 2],
         samples=np.array(counts),
     )
 
@@ -238,11 +239,14 @@ def _medians(pool: np.ndarray, labels: np.ndarray) -> tuple[np.ndarray, np.ndarr
     return first, np.concatenate(out, axis=1)
 
 
-def _ratio_ends(generated: np.ndarray, real: np.ndarray) -> tuple[float, float]:
-    """Interval of the ratio of two medians."""
-    tiny = np.finfo(float).tiny
+def _ratio(generated: np.ndarray, real: np.ndarray) -> tuple[float, float, float]:
+    """Ratio of two medians and its interval; of copies alone, 1."""
     g, x = (median_interval(a.tolist(), level=0.99) for a in (generated, real))
-    return max(g.low, 0.0) / max(x.high, tiny), g.high / max(x.low, tiny)
+    value, low, high = (
+        top / bottom if bottom > 0.0 else (math.inf if top > 0.0 else 1.0)
+        for top, bottom in ((g.value, x.value), (max(g.low, 0.0), x.high), (g.high, x.low))
+    )
+    return value, low, high
 
 
 def _same_label(own: np.ndarray, order: np.ndarray, ranked: np.ndarray) -> np.ndarray:

@@ -304,6 +304,19 @@ def test_every_mode_collapsed_to_a_point_is_failing_though_no_mode_is_missing() 
     assert finding.quantities["within_mode_ratio"].value < 0.1
 
 
+def test_every_sample_twice_is_a_warning_and_not_a_mode_shrunk_to_a_point() -> None:
+    x, _ = draw("ring8", 2000, 0)
+    g, _ = draw("ring8", 1000, 1)
+    finding = judged(coverage(x, np.concatenate([g, g[::2], g[:500:2]])))
+    assert finding.quantities["within_mode_ratio"].value < 1.0
+    assert finding.verdict is Verdict.warning
+    assert "e-30" not in finding.because
+    twice = shrinkage([np.repeat(g[:60], 2, axis=0)], [x[:120]], rng=np.random.default_rng(0))
+    assert twice.ratio[0] == 0.0
+    copies = shrinkage([np.ones((30, 2))], [np.ones((30, 2))], rng=np.random.default_rng(0))
+    assert (copies.ratio[0], copies.p_value) == (1.0, 1.0)
+
+
 def test_the_mean_logit_of_the_optimal_discriminator_is_the_log_of_the_shares() -> None:
     """Equal laws within the modes: then the divergence within a mode is 0."""
     law = LAWS["ring8"]
