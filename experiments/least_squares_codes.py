@@ -17,8 +17,8 @@ How it is measured
     Recipes ring8 and grid25 of the zoo, both codings, at the recipe's step and with the
     generator's step a quarter of it, which lets the discriminator come nearer to its optimum.
     Both codings of a seed share initial weights, data and latents. A mode counts as
-    covered as in `gancheck.measures.connectivity`: unless it surely gets less than a tenth of its
-    due, by exact binomial bounds from 10,000 samples, real components given. Beside it, as a
+    covered (`experiments.mode_coverage`) unless it surely gets less than a tenth of its due, by
+    exact binomial bounds from 10,000 samples, the modes of the real data given. Beside it, as a
     second look that forgives blur, the modes reached: the same rule on the share of samples that
     are nearer to a mode than to any other. Free weights are known exactly, so there a mode counts
     when it has a tenth of its due. A run that diverges covers none.
@@ -45,16 +45,14 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-import numpy as np
 import torch
 
 from experiments.finished_runs import FinishedRuns, make_missing
 from experiments.free_weights import exact_flow, learned_flow, start
 from experiments.least_squares_codes_page import page
+from experiments.mode_coverage import DUE, mode_coverage, not_missed
 from gancheck.games.data import grid25, ring8
 from gancheck.games.zoo import Adam, Recipe, recipe
-from gancheck.measures.connectivity import ALPHA, bridge_mass
-from gancheck.measures.proportions import clopper_pearson
 from gancheck.rendering.experiment_page import write_experiment_page
 from gancheck.runner import load_run
 from gancheck.training.outcomes import Diverged, TrainingStopped
@@ -62,6 +60,8 @@ from gancheck.training.train import train
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
+
+    import numpy as np
 
 __all__ = ["main", "perform", "planned"]
 
@@ -71,7 +71,6 @@ SETTINGS = ("recipe", "slow")
 SEEDS = 12
 SAMPLES = 10_000  # that a run is judged by
 SHOWN = 500  # of them kept for a picture
-DUE = 0.1  # a mode counts from this part of its due on, as in gancheck.measures.connectivity
 FLOW = {"rate": 0.05, "steps": 1000, "warm_up": 500}  # time 50: by then the exact flow stands still
 ANSWERS = {"recipe": 1, "slow": 4}  # discriminator steps to one of the weights
 SLOWER = 4.0
@@ -261,28 +260,22 @@ def _judge(folder: Path, chosen: Recipe, c: Mapping[str, Any]) -> dict[str, Any]
     real, labels = data.labelled(c["samples"], rng)
     game = load_run(folder, recipe=chosen).game()
     generated = game.draw_samples(c["samples"], seed=_EVALUATION + c["seed"]).double()
-    found = bridge_mass(real, generated, labels=labels, seed=c["seed"])
-    coverage = found.quantities["coverage"]
+    found = mode_coverage(real, labels, generated, seed=c["seed"])
     modes: Any = data.modes
     nearest = torch.cdist(generated, modes).argmin(dim=1)
     cells = torch.bincount(nearest, minlength=data.components).tolist()
     return {
         "modes": data.components,
-        "covered": round(coverage.value * data.components),
-        "surely": round((coverage.low or 0.0) * data.components),
-        "reached": sum(_not_missed(hits, c["samples"], data.components) for hits in cells),
-        "off_data": found.quantities["off_tube_mass"].value,
-        "bridge": found.quantities["bridge_mass"].value,
-        "shares": _rounded(np.array([row["generated_share"] for row in found.rows])),
+        "covered": found.covered,
+        "surely": found.surely,
+        "reached": sum(not_missed(hits, c["samples"], data.components) for hits in cells),
+        "off_data": found.off_data,
+        "bridge": found.bridge,
+        "shares": _rounded(found.shares),
         "cells": [hits / c["samples"] for hits in cells],
         "generated": [_rounded(point, 3) for point in generated[:SHOWN].numpy()],
         "real": [_rounded(point, 3) for point in real[:SHOWN].numpy()],
     }
-
-
-def _not_missed(hits: int, n: int, modes: int) -> bool:
-    """Whether a mode may have a tenth of its due, as `gancheck.measures.connectivity` decides it."""
-    return clopper_pearson(hits, n, level=1.0 - 2.0 * ALPHA / modes)[1] >= DUE / modes
 
 
 def _rounded(values: np.ndarray, digits: int = 6) -> list[float]:

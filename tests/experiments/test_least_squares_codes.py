@@ -13,9 +13,9 @@ from scipy import stats
 
 import experiments.least_squares_codes as experiment
 from experiments.least_squares_codes_page import page
+from experiments.mode_coverage import not_missed
 from gancheck.games.data import ring8
 from gancheck.games.zoo import recipe
-from gancheck.measures.connectivity import _MISSING, ALPHA
 from gancheck.rendering.experiment_page import Agreement, render_experiment_page
 from gancheck.training.outcomes import Diverged
 from gancheck.training.run_directory import RunDirectory
@@ -135,9 +135,8 @@ def test_a_mode_is_reached_unless_scipy_is_sure_that_it_has_less_than_a_tenth_of
 ) -> None:
     n, least = 10_000, 0.1 / modes
     for hits in range(0, 200, 5):
-        surely_less = stats.binomtest(hits, n, least, "less").pvalue < ALPHA / modes
-        assert experiment._not_missed(hits, n, modes) == (not surely_less)
-    assert experiment.DUE == _MISSING
+        surely_less = stats.binomtest(hits, n, least, "less").pvalue < 0.01 / modes
+        assert not_missed(hits, n, modes) == (not surely_less)
 
 
 def test_a_run_that_diverges_covers_nothing_and_is_told(
