@@ -99,7 +99,7 @@ class Steepness(Measurement):
             heights, _ = np.histogram(self.slopes[kind], bins=bins, density=True)
             ax.stairs(heights, bins, color=colour, fill=True, alpha=0.15)
             ax.stairs(heights, bins, color=colour, linewidth=1.6)
-            label(ax, bins[0], 0.0, kind, colour, dx=at, dy=150)
+            label(ax, bins[0], 0.0, kind, colour, dx=at, dy=128)
         if "slope_predicted" in self.quantities:
             reference(ax, 1.0, color=MUTED)
             reference(ax, self.quantities["slope_predicted"].value, text="optimum", color=INK)

@@ -25,6 +25,7 @@ from gancheck.measures.figures import figure_of
 from gancheck.measures.generator_signal import generator_signal
 from gancheck.measures.gradients import gradient_ratio
 from gancheck.measures.lipschitz import lipschitz
+from gancheck.measures.local_dimension import local_dimension
 from gancheck.measures.memorisation import memorisation
 from gancheck.measures.rotation import rotation
 from gancheck.measures.spectrum import hessian_spectrum
@@ -33,7 +34,18 @@ from gancheck.operators.budget import Budget
 from tests.oracles import tiny_game
 
 PLAN = Plan(batch_size=32, batches=4, samples=200, gradient_batch=16, probes=8)
-CODES = ("GC001", "GC002", "GC003", "GC004", "GC005", "GC006", "GC007", "GC008", "GC009")
+CODES = (
+    "GC001",
+    "GC002",
+    "GC003",
+    "GC004",
+    "GC005",
+    "GC006",
+    "GC007",
+    "GC008",
+    "GC009",
+    "GC010",
+)
 
 
 @cache
@@ -64,6 +76,7 @@ def measured(code: str) -> Any:
         "GC002": lambda game, plan: local_stability(game, plan=plan),
         "GC003": lambda game, plan: rotation(game, plan=plan),
         "GC004": gradient_ratio,
+        "GC010": local_dimension,
     }[code]
     return measure(tiny_game(), PLAN)
 
@@ -425,6 +438,38 @@ def test_gc009_asks_no_slope_of_a_loss_without_a_penalty() -> None:
     assert verdict("GC009", found) is Verdict.sound
 
 
+def _between(low: float, high: float) -> Quantity:
+    return Quantity(value=(low + high) / 2, low=low, high=high)
+
+
+@pytest.mark.parametrize(
+    ("generated", "real", "flat", "expected"),
+    [
+        (_between(1.9, 2.1), _between(1.9, 2.1), _share(0.0, 0.1), Verdict.sound),
+        (_between(0.8, 0.9), _between(1.9, 2.1), _share(0.0, 0.1), Verdict.warning),
+        (_between(0.9, 1.1), _between(1.9, 2.1), _share(0.0, 0.1), Verdict.undecided),
+        (_between(1.9, 2.1), _between(1.9, 2.1), _share(0.3, 0.5), Verdict.warning),
+        (_between(1.9, 2.1), _between(1.9, 2.1), _share(0.2, 0.3), Verdict.undecided),
+    ],
+)
+def test_gc010_warns_of_thin_samples_and_of_latents_that_move_nothing(
+    generated: Quantity, real: Quantity, flat: Quantity, expected: Verdict
+) -> None:
+    found = with_values(
+        "GC010", dimension_generated=generated, dimension_real=real, deficient_share=flat
+    )
+    assert verdict("GC010", found) is expected
+
+
+def test_gc010_is_undecided_without_a_dimension_or_a_jacobian() -> None:
+    found = measured("GC010")
+    for name in ("dimension_real", "deficient_share"):
+        kept = {k: q for k, q in found.quantities.items() if k != name}
+        skipped = "too large" if name == "deficient_share" else ""
+        judged = replace(found, quantities=kept, skipped=skipped)
+        assert verdict("GC010", judged) is Verdict.undecided
+
+
 def test_an_analytic_game_leaves_sample_questions_not_applicable() -> None:
     report = diagnose(analytic.dirac("r1", gamma=2.0), plan=PLAN)
     assert report["GC004"].verdict is Verdict.not_applicable
@@ -433,6 +478,7 @@ def test_an_analytic_game_leaves_sample_questions_not_applicable() -> None:
     assert report["GC007"].verdict is Verdict.not_applicable
     assert report["GC008"].verdict is Verdict.not_applicable
     assert report["GC009"].verdict is Verdict.not_applicable
+    assert report["GC010"].verdict is Verdict.not_applicable
     assert "needs samples" in report["GC004"].because
     assert report["GC002"].verdict is Verdict.sound
 

@@ -19,7 +19,18 @@ if TYPE_CHECKING:
 
     from typer.testing import Result
 
-CODES = ["GC001", "GC002", "GC003", "GC004", "GC005", "GC006", "GC007", "GC008", "GC009"]
+CODES = [
+    "GC001",
+    "GC002",
+    "GC003",
+    "GC004",
+    "GC005",
+    "GC006",
+    "GC007",
+    "GC008",
+    "GC009",
+    "GC010",
+]
 SMALL = ("--batch-size", "32", "--samples", "300", "--probes", "8")
 
 

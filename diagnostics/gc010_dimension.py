@@ -1,0 +1,199 @@
+"""GC010 Dimension: does the generator use its latents, and do its samples fill the data's dimensions?
+
+How it is measured
+    Singular values of the generator's Jacobian at 32 latents, exact, in float64; the dimension of
+    generated and of real samples from distances to ten neighbours, equal numbers of both.
+Verdicts
+    warning: the samples lie in surely fewer than half the dimensions of the data (the upper end of
+    one interval below half the lower end of the other), or the Jacobian's rank is below min(m, n)
+    at surely more than 25 % of the latents, so that some latent directions move nothing.
+    sound: surely neither. undecided: an interval straddles a line, there are too few different
+    samples, or the Jacobian was too large to form and nothing else warns.
+    With fewer latents than outputs the generator's law has no density. That is no fault and no
+    verdict, it is said: a density ratio, and a divergence that needs one, then do not exist.
+What to do
+    Look at GC006 for modes that shrank, at dead units of the generator, or give it fewer latents.
+Theorem: low-dimensional-generator-has-no-density. Sources: Levina and Bickel (2004); Arjovsky and
+Bottou (2017).
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from gancheck.diagnosis import Definition, Diagnostic, Finding, Quantity, Verdict
+from gancheck.measures.local_dimension import LocalDimension, local_dimension
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+
+def judge(found: LocalDimension, *, thin: float = 0.5, wasted: float = 0.25) -> Finding:
+    """Compare dimensions of samples, then ranks.
+
+    Args:
+        found: the measurement.
+        thin: half of the data's dimensions: every second direction of the data is not followed.
+        wasted: share of latents of deficient rank: a chance flat spot is rarer than one in four.
+    """
+    q = found.quantities
+    fewer = _fewer(q, thin)
+    flat = _above(q["deficient_share"], wasted) if "deficient_share" in q else None
+    if fewer or flat:
+        verdict = Verdict.warning
+    else:
+        verdict = Verdict.undecided if fewer is None or flat is None else Verdict.sound
+    title = _TITLES[verdict]
+    if verdict is Verdict.warning and not fewer:
+        title = "Some latent directions move nothing"
+    return Finding(
+        code="GC010",
+        verdict=verdict,
+        title=title,
+        because=" ".join(
+            part for part in (_samples(found), _jacobian(found), _density(found)) if part
+        ),
+        remedy=_REMEDIES[verdict],
+        quantities=q,
+        theorems=diagnostic.theorems,
+        measurement=found,
+    )
+
+
+def _above(q: Quantity, line: float) -> bool | None:
+    low, high = q.interval
+    return True if low > line else (False if high <= line else None)
+
+
+def _fewer(q: Mapping[str, Quantity], thin: float) -> bool | None:
+    """Whether the samples surely lie in fewer dimensions than `thin` times the data's."""
+    if not {"dimension_generated", "dimension_real"} <= q.keys():
+        return None
+    low, high = q["dimension_generated"].interval
+    least, most = q["dimension_real"].interval
+    if high < thin * least:
+        return True
+    return False if low >= thin * most else None
+
+
+def _samples(found: LocalDimension) -> str:
+    q = found.quantities
+    missing = [k for k in ("generated", "real") if f"dimension_{k}" not in q]
+    if missing:
+        return (
+            f"The {' and '.join(missing)} samples are too few or too much alike for a dimension from "
+            "neighbours (50 different ones are needed)."
+        )
+    return (
+        f"From neighbours, generated samples lie in {_ranged(q['dimension_generated'])} dimensions "
+        f"and as many real ones in {_ranged(q['dimension_real'])}."
+    )
+
+
+def _jacobian(found: LocalDimension) -> str:
+    q = found.quantities
+    if found.skipped:
+        return f"{found.skipped[0].upper()}{found.skipped[1:]}."
+    share = q["deficient_share"]
+    low, high = share.interval
+    size = min(found.latent, found.ambient)
+    text = (
+        f"At {len(found.spectra)} latents the generator's Jacobian ({found.ambient} by "
+        f"{found.latent}) has a rank of up to {q['jacobian_rank'].value:.0f} of {size}, less at "
+        f"{share.value:.0%} of them (95 % interval {low:.0%} to {high:.0%}); its condition number "
+        f"is {q['condition_number'].value:.3g} in the median, and its variance is spread over "
+        f"{q['effective_rank'].value:.3g} directions."
+    )
+    if not found.connected:
+        text += (
+            " The latent law has separate parts, and nothing moves along directions across them."
+        )
+    return text
+
+
+def _density(found: LocalDimension) -> str:
+    m, n = found.latent, found.ambient
+    if found.mixes:
+        return (
+            "Batch norm makes a sample a function of the whole batch of latents, so its rank in its "
+            "own says nothing about a density; measure with batch_norm='running' for that."
+        )
+    if m < n:
+        return (
+            f"With {m} latents for {n} outputs a locally Lipschitz generator's law has no density, "
+            "so its ratio to the data's density does not exist either."
+        )
+    if "deficient_share" not in found.quantities:
+        return ""
+    lost = found.quantities["deficient_share"].value
+    none = (
+        "no density there" if lost > 0.0 else "a density wherever the rank is full, as it is here"
+    )
+    return f"With {m} latents for {n} outputs the law has {none}."
+
+
+def _ranged(q: Quantity) -> str:
+    low, high = q.interval
+    return f"{q.value:.2g} ({low:.2g} to {high:.2g})"
+
+
+_TITLES = {
+    Verdict.sound: "The samples lie in at least half the data's dimensions, and the latents move them",
+    Verdict.warning: "The samples lie in far fewer dimensions than the data",
+    Verdict.undecided: "The dimensions cannot be told apart from the line",
+}
+_REMEDIES = {
+    Verdict.sound: "",
+    Verdict.warning: "See GC006 for modes that shrank; look for dead units, or use fewer latents.",
+    Verdict.undecided: "Draw more samples (--samples), or give more data.",
+}
+
+
+diagnostic = Diagnostic(
+    code="GC010",
+    name="Dimension",
+    question="Does the generator use its latents, and do its samples fill the data's dimensions?",
+    theorems=("low-dimensional-generator-has-no-density",),
+    measure=local_dimension,
+    judge=judge,
+    caption=(
+        "Above: singular values of the generator's Jacobian in order, median and range over "
+        "latents. Below: the dimension of generated and of real samples, from their neighbours."
+    ),
+    headline="dimension_generated",
+    threshold="warns below half the data's dimension, or above 25 % of latents of deficient rank",
+    labels={
+        "latent_dimension": "coordinates of a latent",
+        "ambient_dimension": "coordinates of a sample",
+        "jacobian_rank": "largest rank of the Jacobian",
+        "deficient_share": "latents of deficient rank",
+        "condition_number": "condition number, median",
+        "effective_rank": "directions that carry the variance, median",
+        "largest_stretch": "largest singular value, median",
+        "dimension_generated": "dimension of generated samples",
+        "dimension_real": "dimension of real samples",
+    },
+    definition=Definition(
+        mathml=(
+            "<mrow><mfrac><mn>1</mn><mover><mi>m</mi><mo>^</mo></mover></mfrac><mo>=</mo>"
+            "<mfrac><mn>1</mn><mrow><mi>n</mi><mo>(</mo><mi>k</mi><mo>−</mo><mn>1</mn><mo>)</mo>"
+            "</mrow></mfrac><munder><mo>∑</mo><mi>i</mi></munder><munder><mo>∑</mo><mrow><mi>j</mi>"
+            "<mo>&lt;</mo><mi>k</mi></mrow></munder><mi>ln</mi><mfrac><mrow><msub><mi>T</mi>"
+            "<mi>k</mi></msub><mo>(</mo><msub><mi>x</mi><mi>i</mi></msub><mo>)</mo></mrow><mrow>"
+            "<msub><mi>T</mi><mi>j</mi></msub><mo>(</mo><msub><mi>x</mi><mi>i</mi></msub><mo>)</mo>"
+            "</mrow></mfrac></mrow>"
+        ),
+        estimator=(
+            "Jacobians by backward passes, or by differentiating one; rank at max(m, n) machine "
+            "epsilons of the largest singular value; distances to ten neighbours among at most 2000 "
+            "samples, standard errors raised by 1.3 because neighbourhoods share points."
+        ),
+        cost="min(m, n) differentiated passes of 32 samples; distances between 2000 samples",
+        limits=(
+            "The dimension from neighbours depends on the number of samples, falls short above "
+            "about ten, and counts noise; it is meant beside its twin. A rank is that of rounding's "
+            "tolerance: directions may be moved and still be too faint to see."
+        ),
+        source="Levina and Bickel (2004); MacKay and Ghahramani (2005); Odena et al. (2018)",
+    ),
+)
