@@ -43,7 +43,7 @@ from gancheck.measures.proportions import clopper_pearson, share
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-__all__ = ["ALPHA", "BridgeMass", "Outcome", "bridge_mass", "components"]
+__all__ = ["ALPHA", "BridgeMass", "Outcome", "bridge_mass", "bridge_mass_in", "components"]
 
 ALPHA = 0.01  # one-sided level of the test against held-out real data
 _PATIENCE = 1 << 20  # samples beyond which "draw more" is no advice
@@ -133,8 +133,23 @@ def bridge_mass(
     Cost: a spanning tree of the reference and one pass of distances; 0.1 s at n = 10,000 in the
     plane.
     """
+    return bridge_mass_in(
+        data_gaps(real, labels=labels, features=features, seed=seed), generated, seed=seed
+    )
+
+
+def bridge_mass_in(gaps: DataGaps, generated: Any, *, seed: int = 0) -> BridgeMass:
+    """`bridge_mass` where the gaps of the data are known already.
+
+    Args:
+        gaps: from `data_gaps`.
+        generated: [n, ...] samples.
+        seed: of the split, for the provenance.
+
+    Raises:
+        ValueError: no sample, samples of another shape, NaN or infinity.
+    """
     start = time.perf_counter()
-    gaps = data_gaps(real, labels=labels, features=features, seed=seed)
     if not hasattr(generated, "shape"):
         generated = np.asarray(generated, dtype=np.float64)
     if len(generated.shape) < 1 or len(generated) < 1:

@@ -20,6 +20,7 @@ import numpy as np
 import torch
 
 from gancheck.diagnosis import Measurement, NotApplicable, Quantity
+from gancheck.games import semantics
 from gancheck.measures.data_gaps import GAP
 from gancheck.measures.figures import (
     FAILING,
@@ -42,7 +43,7 @@ if TYPE_CHECKING:
     from gancheck.games.latents import Latent
     from gancheck.measures.data_gaps import DataGaps
 
-__all__ = ["LatentPaths", "experts_of", "latent_paths", "pairs_within"]
+__all__ = ["LatentPaths", "experts_of", "label_of", "latent_paths", "pairs_within"]
 
 _POINTS = 65  # on a path, before the first change of component is looked for
 _HALVINGS = 60
@@ -108,7 +109,8 @@ def latent_paths(game: Game, gaps: DataGaps, *, paths: int = 200, seed: int = 0)
         part of a path in its first gap), `spanning_experts` (experts with two components or more).
 
     Raises:
-        NotApplicable: an analytic game, no gap established, or a latent without lines.
+        NotApplicable: an analytic game, no gap established, a latent of unknown build, or a
+            generator whose samples depend on each other.
 
     Cost: 2,000 samples, 65 a path and up to 180 a crossing.
     """
@@ -117,7 +119,11 @@ def latent_paths(game: Game, gaps: DataGaps, *, paths: int = 200, seed: int = 0)
     if paths < 1:
         raise ValueError(f"paths must be at least 1, got {paths}")
     start = time.perf_counter()
-    label = _labelled(game, gaps)
+    component = label_of(game, gaps)
+
+    def label(z: np.ndarray) -> np.ndarray:
+        return component(torch.from_numpy(z)).numpy()
+
     z = game.latent.sample(_DRAWS, torch.Generator().manual_seed(seed)).numpy()
     kinds = label(z)
     experts = experts_of(game.latent, z)
@@ -201,15 +207,25 @@ def pairs_within(
     return np.array(one, dtype=np.int64)[order], np.array(other, dtype=np.int64)[order]
 
 
-def _labelled(game: Game, gaps: DataGaps) -> Callable[[np.ndarray], np.ndarray]:
-    def label(z: np.ndarray) -> np.ndarray:
-        return gaps.label(_generated(game, z))
+def label_of(game: Game, gaps: DataGaps) -> Callable[[torch.Tensor], torch.Tensor]:
+    """The component of each latent's sample, or `GAP`, as `gap_mass` asks for it.
+
+    Raises:
+        NotApplicable: samples that depend on the others of their batch.
+    """
+    if semantics.on_batch_statistics(game.modules["generator"], game.batch_norm):
+        raise NotApplicable(
+            "the generator normalises over the batch, so a sample is no function of its own latent"
+        )
+
+    def label(z: torch.Tensor) -> torch.Tensor:
+        return torch.from_numpy(gaps.label(_generated(game, z)))
 
     return label
 
 
-def _generated(game: Game, z: np.ndarray) -> torch.Tensor:
-    x = torch.from_numpy(z).to(device=game.device, dtype=game.dtype)
+def _generated(game: Game, z: torch.Tensor) -> torch.Tensor:
+    x = z.to(device=game.device, dtype=game.dtype)
     with game.untouched(), torch.no_grad():
         return torch.cat([game.generate(part) for part in x.split(1000)])
 
@@ -290,7 +306,7 @@ def _decoded(
     z = a[:, None] + t[..., None] * (b - a)[:, None]
     if len(t) == 0:
         return np.empty((0, 3))
-    x = _generated(game, z.reshape(-1, z.shape[-1])).double().cpu().numpy()
+    x = _generated(game, torch.from_numpy(z.reshape(-1, z.shape[-1]))).double().cpu().numpy()
     return x.reshape(*z.shape[:2], *x.shape[1:])
 
 
