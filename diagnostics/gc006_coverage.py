@@ -198,7 +198,7 @@ def _told(found: Coverage) -> str:
             f"{worst['generated_share']:.2%} of the generated samples on the data against "
             f"{worst['real_share']:.2%} of the real ones, {_range(worst['ratio'], worst)}."
         )
-    if "within_mode_ratio" in q:
+    if "within_mode_ratio" in q and math.isfinite(q["within_mode_ratio"].value):
         ratio = q["within_mode_ratio"]
         low, high = ratio.interval
         parts.append(

@@ -17,6 +17,7 @@ __all__ = ["distances", "nearest", "sample_matrix", "sample_pair", "two_nearest"
 
 _TREE_DIMENSION = 12  # above it a matrix of distances is cheaper than a tree
 _CANCELS = 1e-9  # a squared distance below this part of the squared norms has lost 7 of 16 digits
+_LARGEST = 1e100
 _BLOCK = 1000
 _AGAIN = 20_000  # pairs subtracted at a time
 
@@ -25,7 +26,8 @@ def sample_matrix(x: Any, name: str, *, least: int) -> np.ndarray:
     """Samples [n, ...] as float64 [n, d].
 
     Raises:
-        ValueError: fewer than `least` samples, samples of no numbers, or NaN or infinity.
+        ValueError: fewer than `least` samples, samples of no numbers, NaN or infinity, or numbers
+            whose squares overflow.
     """
     if isinstance(x, torch.Tensor):
         x = x.detach().cpu().numpy()
@@ -39,6 +41,10 @@ def sample_matrix(x: Any, name: str, *, least: int) -> np.ndarray:
     out = np.ascontiguousarray(out.reshape(len(out), -1), dtype=np.float64)
     if not np.isfinite(out).all():
         raise ValueError(f"{name} must be finite; it holds NaN or infinity")
+    if float(np.abs(out).max()) > _LARGEST:
+        raise ValueError(
+            f"{name} must not exceed {_LARGEST:g} in size, or squared distances overflow; rescale it"
+        )
     return out
 
 

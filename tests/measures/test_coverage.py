@@ -362,6 +362,7 @@ def test_one_mode_is_undecided_and_two_samples_are_enough_to_say_so() -> None:
         (np.zeros((50, 2)), np.zeros((50, 3)), {}, "differ in size: 2 against 3"),
         (np.full((50, 2), np.nan), np.zeros((50, 2)), {}, "real must be finite"),
         (np.zeros((50, 2)), np.full((50, 2), np.inf), {}, "generated must be finite"),
+        (np.full((50, 2), 1e150), np.zeros((50, 2)), {}, "real must not exceed 1e\\+100"),
         (np.zeros(50), np.zeros(50), {}, r"shape \[n, ...\]"),
         (np.zeros((50, 2)), np.array([["a", "b"]] * 50), {}, "real numbers"),
         (np.zeros((50, 2)), np.zeros((50, 2)), {"labels": np.zeros(3)}, r"shape \(50,\)"),
@@ -385,6 +386,13 @@ def test_bad_input_is_one_sentence(
 def test_a_constant_cloud_is_measured_without_a_warning() -> None:
     finding = judged(coverage(np.ones((60, 2)), np.ones((60, 2))))
     assert finding.verdict is Verdict.undecided
+
+
+def test_real_data_that_hold_copies_have_no_spacing_to_compare_with() -> None:
+    x, _ = draw("ring8", 400, 0)
+    finding = judged(coverage(np.repeat(x[:100], 4, axis=0), x))
+    assert "inf" not in finding.because
+    assert finding.to_dict()["quantities"]["within_mode_ratio"]["value"] is None
 
 
 def test_the_same_seed_gives_the_same_numbers() -> None:
