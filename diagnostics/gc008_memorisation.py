@@ -15,8 +15,8 @@ Verdicts
     sound: neither, and a copied tenth would have been noticed.
     undecided: neither, and it would not have been; or more than 1 % of the held-out samples are
     themselves copies of training samples.
-    Not applicable without held-out samples (give `Game(..., held_out=...)`), for data that never
-    repeat, and for analytic games.
+    Not applicable without held-out samples (give `Game(..., held_out=...)`, or `--held-out
+    FILE.npz` of an audit), for data that never repeat, and for analytic games.
 What to do
     More data, augmentation of D's input, or an earlier checkpoint; publish no samples of it before.
 Source: Meehan, Chaudhuri and Dasgupta (2020) for the rank test; Holm (1979).
@@ -54,7 +54,7 @@ def measure(game: Game, plan: Plan) -> Memorisation:
     if held_out is None:
         raise NotApplicable(
             "needs samples of the data that were not trained on; "
-            "give them with Game(..., held_out=...)"
+            "give them with Game(..., held_out=...), or --held-out FILE.npz of an audit"
         )
     if min(size, len(held_out)) < FEWEST:
         raise NotApplicable(

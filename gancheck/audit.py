@@ -212,6 +212,7 @@ def game_from_files(
     discriminator: Path,
     *,
     data: Path | None = None,
+    held_out: Path | None = None,
     dtype: str = "float32",
     device: str = "auto",
     batch_norm: BatchNormMode = "as-set",
@@ -223,6 +224,8 @@ def game_from_files(
         generator: file of the generator's state.
         discriminator: file of the discriminator's state.
         data: npz with real samples; the manifest's `sample` where not given.
+        held_out: npz with samples that were not trained on; then `data` are taken for the ones that
+            were, and memorisation can be tested.
         dtype: `float32` or `float64`, of the measurement.
         device: `auto`, `cpu` or `cuda[:i]`.
         batch_norm: on which statistics batch norm is measured; see `Game`.
@@ -239,6 +242,7 @@ def game_from_files(
         )
     pair = load_pair(told, generator, discriminator)
     real = load_real(source, range=pair.range, shape=pair.shape)
+    unseen = None if held_out is None else load_real(held_out, range=pair.range, shape=pair.shape)
     kind: torch.dtype = getattr(torch, dtype)
     where = resolve_device(device)
     game = Game(
@@ -249,12 +253,18 @@ def game_from_files(
         data=real.data,
         batch_norm=batch_norm,
         labels=real.labels,
+        held_out=None if unseen is None else unseen.data,
     )
     files = {player: source.to_dict() for player, source in pair.provenance.items()}
+    given = {"data": (source, real), "held_out": (held_out, unseen)}
     return game, {
         "files": files,
-        "data": {"path": str(source), "samples": len(real.data), "sha256": _sha256(source)},
-        "notes": [*pair.notes, *real.notes],
+        **{
+            name: {"path": str(path), "samples": len(sample.data), "sha256": _sha256(path)}
+            for name, (path, sample) in given.items()
+            if path is not None and sample is not None
+        },
+        "notes": [*pair.notes, *real.notes, *(unseen.notes if unseen else ())],
     }
 
 

@@ -273,6 +273,9 @@ def audit(
         "gancheck.toml"
     ),
     data: Annotated[Path | None, typer.Option(help="npz with real samples.")] = None,
+    held_out: Annotated[
+        Path | None, typer.Option(help="npz with samples not trained on; --data are the trained.")
+    ] = None,
     out: Out = None,
     as_json: Json = False,
     seed: Seed = 0,
@@ -312,6 +315,7 @@ def audit(
             manifest,
             *files,
             data=data,
+            held_out=held_out,
             dtype=str(dtype),
             device=device,
             batch_norm=batch_norm.value,

@@ -135,6 +135,25 @@ def test_an_audit_goes_from_two_files_to_a_page(pair: Path, tmp_path: Path) -> N
     assert b"<script" in first
 
 
+def test_an_audit_with_held_out_samples_asks_for_memorisation(pair: Path, tmp_path: Path) -> None:
+    unseen = np.random.default_rng(1).integers(0, 256, (200, 4, 4)).astype(np.uint8)
+    np.savez(tmp_path / "unseen.npz", images=unseen)
+    done = _audit(
+        pair, tmp_path, "--held-out", tmp_path / "unseen.npz", "--only", "GC008",
+        "--fail-on", "never",
+    )  # fmt: skip
+    assert done.exit_code == 0, done.output
+    twin = json.loads((tmp_path / "result.json").read_text())
+    assert twin["provenance"]["held_out"]["samples"] == 200
+    finding = twin["findings"][0]
+    assert finding["verdict"] != "not_applicable"
+    assert finding["quantities"]["training_nearest_expected"]["value"] == 500 / 700
+    assert set(finding["p_values"]["exchange"]) == {"raw", "corrected"}
+    without = _audit(pair, tmp_path, "--only", "GC008", "--fail-on", "never")
+    assert without.exit_code == 0
+    assert "--held-out" in (tmp_path / "report.html").read_text()
+
+
 @pytest.mark.parametrize(
     ("name", "content", "says"),
     [
