@@ -220,7 +220,7 @@ theorem = Theorem(
     claims={
         "L29": "proof",
         "S30": Experiment(
-            tested_by="GC005",
+            tested_by="GC006",
             proved_case="a law on N points repeats itself among s draws with probability at least "
             "1 - exp(-s(s - 1)/(2N)); that training collapses to few points is not proved",
         ),
