@@ -16,6 +16,8 @@ if TYPE_CHECKING:
     from gancheck.measures.coverage import coverage
     from gancheck.measures.distances import distances
     from gancheck.measures.gradients import gradients
+    from gancheck.measures.latent_paths import latent_paths
+    from gancheck.measures.line_sampling import gap_mass
     from gancheck.measures.lipschitz import lipschitz
     from gancheck.measures.memorisation import memorisation
     from gancheck.measures.path import path_angle
@@ -29,8 +31,10 @@ __all__ = [
     "coverage",
     "distances",
     "emst",
+    "gap_mass",
     "gradients",
     "hessian_spectrum",
+    "latent_paths",
     "lipschitz",
     "local_stability",
     "memorisation",
@@ -43,8 +47,10 @@ _HOME = {
     "coverage": "coverage",
     "distances": "distances",
     "emst": "spanning_tree",
+    "gap_mass": "line_sampling",
     "gradients": "gradients",
     "hessian_spectrum": "spectrum",
+    "latent_paths": "latent_paths",
     "lipschitz": "lipschitz",
     "local_stability": "stability",
     "memorisation": "memorisation",

@@ -26,7 +26,7 @@ from scipy import stats
 from gancheck.diagnosis import Measurement, Quantity
 from gancheck.measures.data_components import link_height, linked
 from gancheck.measures.data_gaps import DataGaps, data_gaps
-from gancheck.measures.features import fingerprint
+from gancheck.measures.features import as_array, fingerprint
 from gancheck.measures.figures import WIDE, page_style
 from gancheck.measures.gap_region import (
     LARGEST_THRESHOLD,
@@ -150,8 +150,7 @@ def bridge_mass_in(gaps: DataGaps, generated: Any, *, seed: int = 0) -> BridgeMa
         ValueError: no sample, samples of another shape, NaN or infinity.
     """
     start = time.perf_counter()
-    if not hasattr(generated, "shape"):
-        generated = np.asarray(generated, dtype=np.float64)
+    generated = as_array(generated, "generated")
     if len(generated.shape) < 1 or len(generated) < 1:
         shape = tuple(generated.shape)
         raise ValueError(f"generated must hold at least 1 sample, got shape {shape}")

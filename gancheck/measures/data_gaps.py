@@ -15,7 +15,7 @@ import numpy as np
 
 from gancheck.diagnosis import NotApplicable
 from gancheck.measures.data_components import Components, from_labels, linked
-from gancheck.measures.features import Features, as_features
+from gancheck.measures.features import Features, as_array, as_features
 from gancheck.measures.gap_region import LARGEST_THRESHOLD, Region, place
 
 if TYPE_CHECKING:
@@ -94,8 +94,7 @@ def data_gaps(real: Any, *, labels: Any = None, features: Any = None, seed: int 
         ValueError: too few samples, NaN or infinity, labels or features that do not fit.
     """
     space = as_features(features)
-    if not hasattr(real, "shape"):
-        real = np.asarray(real, dtype=np.float64)
+    real = as_array(real, "real")
     if len(real.shape) < 1 or len(real) < _LEAST_REAL:
         raise ValueError(
             f"real must hold at least {_LEAST_REAL} samples, got shape {tuple(real.shape)}"

@@ -24,12 +24,13 @@ import torch
 if TYPE_CHECKING:
     from gancheck.games.game import Game
 
-__all__ = ["NAMES", "Features", "as_features", "discriminator", "fingerprint", "rows"]
+__all__ = ["NAMES", "Features", "as_array", "as_features", "discriminator", "fingerprint", "rows"]
 
 NAMES = ("pixels", "pca", "discriminator", "module:function")
 _VARIANCE = 0.95  # of the reference, kept by principal components
 _COMPONENTS = 32  # and at most so many: distances tell little apart in more
 _CHUNK = 1000
+_LARGEST = 1e150
 
 Map = Callable[[Any], Any]
 
@@ -156,13 +157,32 @@ def rows(samples: Any, what: str) -> np.ndarray:
     """
     if isinstance(samples, torch.Tensor):
         samples = samples.detach().cpu().to(torch.float64).numpy()
-    out = np.asarray(samples)
+    out = as_array(samples, what)
     if out.dtype.kind not in "fiub" or out.ndim < 1:
         raise ValueError(f"{what} must be an array of real numbers, got {out.dtype} {out.shape}")
     out = np.ascontiguousarray(out.reshape(len(out), -1), dtype=np.float64)
     if not np.isfinite(out).all():
         raise ValueError(f"{what} must be finite; it holds NaN or infinity")
+    if out.size and float(np.abs(out).max()) > _LARGEST:
+        raise ValueError(
+            f"{what} must be at most {_LARGEST:g} in magnitude, where squared distances overflow; "
+            "scale them"
+        )
     return out
+
+
+def as_array(samples: Any, what: str) -> Any:
+    """Samples that have a shape: as they are, or an array of a list.
+
+    Raises:
+        ValueError: rows of different lengths.
+    """
+    if hasattr(samples, "shape"):
+        return samples
+    try:
+        return np.asarray(samples)
+    except ValueError as error:
+        raise ValueError(f"{what} must be one array, every sample of one shape: {error}") from error
 
 
 def fingerprint(reference: np.ndarray) -> str:

@@ -234,7 +234,10 @@ def _points(x: Any) -> np.ndarray:
     if isinstance(x, torch.Tensor):
         x = x.detach().cpu()
         x = (x if x.dtype in (torch.float32, torch.float64) else x.double()).numpy()
-    out = np.asarray(x)
+    try:
+        out = np.asarray(x)
+    except ValueError as error:
+        raise ValueError(f"x must be one array, every point of one length: {error}") from error
     if out.dtype.kind not in "fiub":
         raise ValueError(f"x must hold real numbers, got {out.dtype}")
     if str(out.dtype) not in ("float32", "float64"):

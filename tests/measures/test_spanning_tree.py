@@ -201,6 +201,7 @@ def test_tensors_images_and_integers_are_points_too() -> None:
         (np.array([[0.0], [np.inf]]), {}, "finite"),
         (np.array([[1j]]), {}, "real numbers"),
         (np.array(["a"]), {}, "real numbers"),
+        ([[1.0, 2.0], [3.0]], {}, "x must be one array"),
         (np.zeros((5, 2)), {"core": 5}, "core must be in 1..4"),
         (np.zeros((5, 2)), {"core": 0}, "core must be in 1..4"),
         (np.zeros((5, 2)), {"neighbours": 0}, "neighbours must be at least 1"),

@@ -208,3 +208,37 @@ def test_the_tail_is_fisher_s_exact_test(hits: int, null_hits: int) -> None:
     table = [[hits, 40 - hits], [null_hits, 50 - null_hits]]
     peer = stats.fisher_exact(table, alternative="greater").pvalue
     assert fisher(hits, 40, null_hits, 50) == pytest.approx(peer, rel=1e-9)
+
+
+TWO = np.concatenate([np.zeros((60, 3)), np.full((60, 3), 9.0)]) + 0.1 * np.random.default_rng(
+    0
+).standard_normal((120, 3))
+
+
+@pytest.mark.parametrize(
+    ("real", "generated", "message"),
+    [
+        ([[1.0, 2.0], [3.0]], TWO, "real must be one array"),
+        (TWO, [[1.0, 2.0, 3.0], [3.0]], "generated must be one array"),
+        (np.array(["a"] * 50), TWO, "real must be an array of real numbers"),
+        (None, TWO, "real must hold at least 40"),
+        (1e200 * TWO, TWO, "real must be at most 1e.150 in magnitude"),
+        (TWO, TWO[:, :2], "real and generated samples differ in size: 3 against 2"),
+        (TWO, TWO[:0], "generated must hold at least 1"),
+    ],
+)
+def test_samples_that_are_none_are_named(real: object, generated: object, message: str) -> None:
+    with pytest.raises(ValueError, match=message):
+        bridge_mass(real, generated)
+
+
+def test_whatever_holds_numbers_is_a_sample() -> None:
+    truth = bridge_mass(TWO, TWO[:50])
+    for real, generated in (
+        (TWO.tolist(), TWO[:50].tolist()),
+        (torch.from_numpy(TWO).requires_grad_(), torch.from_numpy(TWO[:50])),
+        (TWO.reshape(120, 1, 3, 1), TWO[:50].reshape(50, 1, 3, 1)),
+    ):
+        found = bridge_mass(real, generated)
+        assert found.quantities == truth.quantities
+        assert found.because == truth.because
