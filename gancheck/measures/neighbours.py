@@ -4,7 +4,7 @@
 that hold in floating point: for some rows, the k nearest points outside the row's own component,
 bounds on their squared distances, and one number a row below which no unlisted point lies.
 
-`GramSearch` multiplies blocks of the centred data. A product of float32 numbers loses what two
+`GramSearch` multiplies blocks of the data about their median. A product of float32 numbers loses what two
 large norms have in common, so every squared distance is replaced by its lower bound
 (1 - 2 g)(|x|^2 + |y|^2) - 2 x.y with g = (d + 8) u, u the unit roundoff: one product that costs no
 more and is right whatever was lost. Where the loss is large against the distances themselves it
@@ -38,6 +38,7 @@ _BLOCK_BYTES = 16 << 20  # of one block of distances
 _GATHER_BYTES = 2 << 20  # of one block of coordinate differences
 _LOSS = 0.02  # rounding above this part of a typical nearest squared distance: next precision
 _PROBES = 32
+_CENTRE = 257  # rows whose median is the origin of the products
 
 
 class Listing(NamedTuple):
@@ -84,7 +85,9 @@ class GramSearch:
         self.x, self.rows_searched = x, 0
         self._core = core
         n, d = x.shape
-        centre = x.mean(axis=0, dtype=np.float64)
+        # The median of some rows: one outlier would carry a mean, and every norm with it, away.
+        some = np.unique(np.linspace(0, n - 1, _CENTRE).astype(int))
+        centre = np.median(x[some].astype(np.float64), axis=0)
         nearest, norms = _probe(x, centre)
         self.method = "direct differences"
         for dtype, name in ((torch.float32, "float32"), (torch.float64, "float64")):

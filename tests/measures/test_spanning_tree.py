@@ -122,6 +122,13 @@ def test_the_precision_follows_what_would_cancel(apart: float, method: str) -> N
     assert np.allclose(tree.weights, heights(x), rtol=_CLOSE, atol=0.0)
 
 
+def test_an_outlier_costs_no_precision_but_its_own() -> None:
+    x = np.concatenate([clusters(400, 20, 0, apart=1.0), np.full((1, 20), 1e9)])
+    tree = emst(x)
+    assert tree.certificate.method == "products in float32"
+    assert np.allclose(tree.weights, heights(x), rtol=_CLOSE, atol=0.0)
+
+
 def test_a_cloud_far_from_the_origin_is_the_cloud_at_the_origin() -> None:
     # Integers, so that moving by 2^20 is exact in float64 and only the tree can lose digits.
     x = np.random.default_rng(0).integers(0, 1000, size=(400, 24)).astype(np.float64)
