@@ -37,6 +37,7 @@ import torch
 from gancheck.diagnosis import Definition, Diagnostic, Finding, NotApplicable, Plan, Verdict
 from gancheck.games.data import Synthetic
 from gancheck.measures.coverage import FEWEST_REAL, MISSING, Coverage, coverage
+from gancheck.measures.features import as_features
 from gancheck.measures.gradients import logits
 from gancheck.measures.holm import ALPHA, holm
 
@@ -73,6 +74,7 @@ def measure(game: Game, plan: Plan) -> Coverage:
         labels=None if labels is None else labels.numpy(),
         centres=None if known is None or labels is not None else known.numpy(),
         logits=_real_logits(game, n, plan.seed),
+        features=as_features(plan.features, game),
         seed=plan.seed,
     )
 

@@ -3,7 +3,7 @@
 How it is measured
     Exact W1 with a dual certificate, sliced W1, debiased Sinkhorn, unbiased squared MMD with a
     Gaussian kernel (bandwidth: median distance between real samples) and the Frechet distance of
-    means and covariances, in the space of the samples as they are. Each stands beside its null at
+    means and covariances, in the space of the samples or of `--features`. Each stands beside its null at
     the same numbers: held-out real data against the same real data. Two tests by relabelling (MMD,
     sliced W1), corrected by Holm, say whether there is a difference; how large it is says the
     excess of sliced W1 over its null, in units of the distance from the data to their best single
@@ -18,8 +18,7 @@ Verdicts
     Not applicable to analytic games, and with fewer than 160 real samples.
 What to do
     See which modes or classes lack mass (GC006) before training on. In raw pixels a distance
-    weighs every pixel alike; ask again in a feature space with
-    `gancheck.measures.distances.distances(..., features=, feature=)`.
+    weighs every pixel alike; ask again in a feature space (--features).
 Theorems: weak-wasserstein-duality, parallel-lines. Sources: Gretton et al. (2012); Feydy et al.
 (2019); Heusel et al. (2017); Holm (1979).
 """
@@ -31,6 +30,7 @@ from typing import TYPE_CHECKING
 
 from gancheck.diagnosis import Definition, Diagnostic, Finding, NotApplicable, Plan, Verdict
 from gancheck.measures.distances import FEWEST_GENERATED, FEWEST_REAL, Distances, distances
+from gancheck.measures.features import as_features
 from gancheck.measures.holm import ALPHA, holm
 
 if TYPE_CHECKING:
@@ -41,7 +41,7 @@ if TYPE_CHECKING:
 
 
 def measure(game: Game, plan: Plan) -> Distances:
-    """Draw both samples and measure them as they are.
+    """Draw both samples and measure them in the plan's features.
 
     Raises:
         NotApplicable: an analytic game, too few real samples, or samples without a spread.
@@ -61,6 +61,7 @@ def measure(game: Game, plan: Plan) -> Distances:
     return distances(
         real,
         game.draw_samples(max(plan.samples, FEWEST_GENERATED), seed=plan.seed),
+        features=as_features(plan.features, game),
         seed=plan.seed,
     )
 
@@ -110,7 +111,7 @@ def judge(
         verdict=verdict,
         title=_TITLES[verdict],
         because=(
-            f"In {found.feature} sliced W1 exceeds that of real against real by "
+            f"In {_SPACE.get(found.feature, found.feature)} sliced W1 exceeds that of real against real by "
             f"{excess.value:.3g} (95 % interval {low:.3g} to {high:.3g}) of the distance from the "
             f"data to a single point; after Holm's correction: {shown}. W1 is "
             f"{_pair(found, 'w1')}.{needed}{absent}"
@@ -131,6 +132,7 @@ def _pair(found: Distances, name: str) -> str:
     return f"{text(q[name])} against {text(q[f'{name}_real'])} for real samples of the same number"
 
 
+_SPACE = {"pixels": "the space of the samples", "pca": "principal components"}
 _TITLES = {
     Verdict.sound: "As close to the data as samples of the data are, or nearly",
     Verdict.warning: "The generated law differs from the data",

@@ -29,6 +29,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from gancheck.diagnosis import Measurement, Quantity
+from gancheck.measures.features import as_features, fingerprint
 from gancheck.measures.fidelity import FOUR, fidelity
 from gancheck.measures.figures import (
     GENERATOR,
@@ -51,7 +52,7 @@ from gancheck.measures.mode_tests import (
 )
 from gancheck.measures.modes import assign, known_modes
 from gancheck.measures.near_duplicates import near_duplicates, pair_count, support_size
-from gancheck.measures.pairwise import nearest, sample_pair
+from gancheck.measures.pairwise import nearest, sample_matrix, sample_pair
 from gancheck.measures.proportions import clopper_pearson
 
 if TYPE_CHECKING:
@@ -120,6 +121,7 @@ def coverage(
     labels: Any = None,
     centres: Any = None,
     logits: Any = None,
+    features: Any = None,
     seed: int = 0,
 ) -> Coverage:
     """Compare the modes of generated samples with those of held-out real ones.
@@ -131,6 +133,8 @@ def coverage(
         labels: [N] class of each real sample, taken as its mode.
         centres: [modes, ...] known centres of the modes; not together with labels.
         logits: [N] the discriminator's logit on each real sample.
+        features: space in which distances are taken, as for `bridge_mass`; principal components are
+            those of the reference.
         seed: of the splits, subsamples and relabellings.
 
     Returns:
@@ -147,6 +151,10 @@ def coverage(
     Cost: a pass of distances to the reference, thrice among 2,000 samples; linkage to find modes.
     """
     start = time.perf_counter()
+    space = as_features(features)
+    if space.function is not None:
+        real, generated = space.of(real, "real"), space.of(generated, "generated")
+        centres = None if centres is None else space.of(centres, "centres")
     x, g = sample_pair(real, generated, least_real=FEWEST_REAL, least_generated=2)
     if labels is not None and centres is not None:
         raise ValueError("give labels or centres, not both: each says what the modes are")
@@ -156,6 +164,10 @@ def coverage(
     half = min(len(x) // 2, _REFERENCE)
     cut = half + (len(x) - half) // 4
     reference, tube, held = order[:half], order[half:cut], order[cut:]
+    if space.fit:
+        onto = space.fitted(x[reference])
+        x, g = onto(x), onto(g)
+        centres = None if centres is None else onto(sample_matrix(centres, "centres", least=1))
     points, owner, names, source = known_modes(x, reference, labels=labels, centres=centres)
     radius = float(np.quantile(nearest(x[tube], points)[0], _TUBE))
     in_mode = [assign(a, points, owner, radius) for a in (g, x[held])]
@@ -169,7 +181,8 @@ def coverage(
         if scores is not None:
             _beside_logits(rows, in_mode[1], scores[held], quantities)
     _within(g, x[held], in_mode, rows, quantities, p_values, rng)
-    found = fidelity(x, g, rng=rng)
+    # what principal components were fitted to is no fair sample beside what they were not
+    found = fidelity(x[order[half:]] if space.fit else x, g, rng=rng)
     if found is not None:
         p_values["coverage"] = found.p_value
         for name in FOUR:
@@ -189,6 +202,8 @@ def coverage(
             "held_out": len(held),
             "generated": len(g),
             "generated_on_the_data": int(hits.sum()),
+            "features": space.name,
+            "features_sha256": fingerprint(x[reference]),
             "modes_from": source,
             "radius": radius,
             "four_samples": found.samples if found else None,

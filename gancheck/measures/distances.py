@@ -36,6 +36,7 @@ from gancheck.measures.discrepancies import (
     relabelled_sliced,
     sliced,
 )
+from gancheck.measures.features import as_features, fingerprint
 from gancheck.measures.figures import (
     GENERATOR,
     REAL,
@@ -53,7 +54,7 @@ from gancheck.measures.pairwise import sample_pair
 from gancheck.measures.transport import assignment, sinkhorn
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping, Sequence
+    from collections.abc import Mapping, Sequence
 
     from matplotlib.axes import Axes
 
@@ -124,8 +125,7 @@ def distances(
     real: Any,
     generated: Any,
     *,
-    features: Callable[[Any], Any] | None = None,
-    feature: str = "",
+    features: Any = None,
     seed: int = 0,
 ) -> Distances:
     """Measure five distances between generated and real samples, each with its null.
@@ -133,8 +133,9 @@ def distances(
     Args:
         real: [N, ...] data. A tenth sets the units (kernel bandwidth, entropy weight, spread).
         generated: [n, ...] samples of the same shape.
-        features: samples [n, ...] -> features [n, d], in which everything is measured.
-        feature: its name, which stands with every number; needed where features are given.
+        features: space in which everything is measured, and whose name stands with every number:
+            `pixels` (the samples as they are), `pca` (of the tenth that sets the units),
+            `module:function`, a callable, or what `gancheck.measures.features` makes.
         seed: of blocks, directions, relabellings and splits.
 
     Returns:
@@ -143,21 +144,22 @@ def distances(
 
     Raises:
         ValueError: fewer than 160 real or 64 generated samples, shapes that differ, NaN or
-            infinity, real samples that coincide, features without a name.
+            infinity, real samples that coincide, features that do not give one row a sample.
 
     Cost: sixteen assignments of at most 300 points, two products with 2,000 relabellings, and four
     eigenvalue problems of the size of the features.
     """
     start = time.perf_counter()
-    if features is not None:
-        if not feature:
-            raise ValueError("features need a name (feature=...), to stand with every number")
-        real, generated = features(real), features(generated)
+    space = as_features(features)
+    if space.function is not None:
+        real, generated = space.of(real, "real"), space.of(generated, "generated")
     x, g = sample_pair(real, generated, least_real=FEWEST_REAL, least_generated=FEWEST_GENERATED)
     rng = np.random.default_rng(seed)
     x, g = x[rng.permutation(len(x))], g[rng.permutation(len(g))]
     own = len(x) // 10
     units, x = x[: min(own, _TESTED)], x[own:]
+    onto = space.fitted(units)
+    units, x, g = onto(units), onto(x), onto(g)
     scale = float(np.median(pairwise(units, units)[np.triu_indices(len(units), 1)]))
     u = directions(x.shape[1], rng)
     projected = units @ u.T
@@ -185,12 +187,12 @@ def distances(
         "mmd": relabelled_mmd(g[:n], x[:n], scale, rng),
         "sliced_w1": relabelled_sliced(g[:n], x[:n], u, rng),
     }
-    named = feature or "the samples as they are"
     return Distances(
         quantities=quantities,
         rows=rows,
         provenance={
-            "feature": named,
+            "features": space.name,
+            "features_sha256": fingerprint(units),
             "dimension": x.shape[1],
             "blocks": _BLOCKS,
             "block_samples": {
@@ -210,7 +212,7 @@ def distances(
             "seconds": time.perf_counter() - start,
         },
         p_values=p_values,
-        feature=named,
+        feature=space.name,
         not_measured=not_measured,
         block=block,
     )

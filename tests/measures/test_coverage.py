@@ -395,6 +395,29 @@ def test_real_data_that_hold_copies_have_no_spacing_to_compare_with() -> None:
     assert finding.to_dict()["quantities"]["within_mode_ratio"]["value"] is None
 
 
+def test_modes_are_found_in_a_space_of_features() -> None:
+    """Eight modes in two of forty coordinates; the rest is noise that hides them in distance."""
+    rng = np.random.default_rng(0)
+    x, labels = draw("ring8", 2000, 0)
+    g, of = draw("ring8", 2600, 1)
+    g = g[of != 3]
+    wide = [np.concatenate([a, 0.05 * rng.standard_normal((len(a), 38))], axis=1) for a in (x, g)]
+    for features in ("pca", first_two):
+        found = coverage(*wide, labels=labels, features=features)
+        assert found.p_values["missing"] < 0.01
+        assert judged(found).verdict is Verdict.failing
+    centres = np.concatenate([LAWS["ring8"].modes.numpy(), np.zeros((8, 38))], axis=1)
+    for features in ("pca", first_two):
+        found = coverage(*wide, centres=centres, features=features)
+        assert found.hits[3] == 0
+        assert found.p_values["missing"] < 0.01
+    assert found.provenance["features"] == "first_two"
+
+
+def first_two(a: np.ndarray) -> np.ndarray:
+    return a[:, :2]
+
+
 def test_the_same_seed_gives_the_same_numbers() -> None:
     x, g = draw("moons", 400, 0)[0], draw("moons", 300, 1)[0]
     a, b = coverage(x, g, seed=3), coverage(x, g, seed=3)

@@ -280,12 +280,27 @@ def test_too_many_features_leave_the_frechet_distance_out_with_the_reason() -> N
     found.plot(340)
 
 
+def first_coordinate(a: np.ndarray) -> np.ndarray:
+    return a[:, :1]
+
+
 def test_features_carry_their_name() -> None:
     x, g = draw("moons", 400, 0), draw("moons", 400, 1)
-    found = distances(x, g, features=lambda a: a[:, :1], feature="first coordinate")
-    assert found.provenance["feature"] == "first coordinate"
+    found = distances(x, g, features=first_coordinate)
+    assert found.provenance["features"] == "first_coordinate"
     assert found.provenance["dimension"] == 1
-    assert "first coordinate" in judged(found).because
+    assert "first_coordinate" in judged(found).because
+    plain = distances(x[:, :1], g[:, :1])
+    assert found.quantities == plain.quantities
+
+
+def test_principal_components_come_from_real_samples_that_are_tested_nowhere() -> None:
+    rng = np.random.default_rng(0)
+    basis = np.linalg.qr(rng.standard_normal((40, 40)))[0][:, :2]
+    x, g = (draw("ring8", 800, seed) @ basis.T for seed in (0, 1))
+    found = distances(x + 1e-6 * rng.standard_normal(x.shape), g, features="pca")
+    assert found.provenance["dimension"] == 2
+    assert found.provenance["features"] == "pca"
 
 
 @pytest.mark.parametrize(
@@ -296,7 +311,8 @@ def test_features_carry_their_name() -> None:
         (np.zeros((200, 2)), np.zeros((70, 2)), {}, "coincide"),
         (np.zeros((200, 2)), np.zeros((70, 3)), {}, "differ in size"),
         (np.full((200, 2), np.nan), np.zeros((70, 2)), {}, "finite"),
-        (np.zeros((200, 2)), np.zeros((70, 2)), {"features": abs}, "need a name"),
+        (np.zeros((200, 2)), np.zeros((70, 2)), {"features": "eyes"}, "features must be one of"),
+        (np.zeros((200, 2)), np.zeros((70, 2)), {"features": np.sum}, "one row a sample|array"),
     ],
 )
 def test_bad_input_is_one_sentence(
