@@ -20,6 +20,7 @@ from gancheck.games.data import ring8
 from gancheck.games.game import Game
 from gancheck.measures.connectivity import bridge_mass
 from gancheck.measures.coverage import coverage
+from gancheck.measures.density_ratio import density_ratio
 from gancheck.measures.distances import distances
 from gancheck.measures.figures import figure_of
 from gancheck.measures.generator_signal import generator_signal
@@ -45,6 +46,7 @@ CODES = (
     "GC008",
     "GC009",
     "GC010",
+    "GC011",
 )
 
 
@@ -77,6 +79,7 @@ def measured(code: str) -> Any:
         "GC003": lambda game, plan: rotation(game, plan=plan),
         "GC004": gradient_ratio,
         "GC010": local_dimension,
+        "GC011": density_ratio,
     }[code]
     return measure(tiny_game(), PLAN)
 
@@ -470,6 +473,24 @@ def test_gc010_is_undecided_without_a_dimension_or_a_jacobian() -> None:
         assert verdict("GC010", judged) is Verdict.undecided
 
 
+@pytest.mark.parametrize(
+    ("error", "fresh", "expected"),
+    [
+        (_between(0.0, 0.05), True, Verdict.sound),
+        (_between(0.0, 0.05), False, Verdict.undecided),
+        (_between(0.05, 0.2), True, Verdict.undecided),
+        (_between(0.15, 0.2), True, Verdict.warning),
+        (_between(0.15, 0.2), False, Verdict.warning),
+    ],
+)
+def test_gc011_is_never_sound_on_data_the_discriminator_may_have_seen(
+    error: Quantity, fresh: bool, expected: Verdict
+) -> None:
+    assert verdict("GC011", with_values("GC011", {"fresh": fresh}, calibration_error=error)) is (
+        expected
+    )
+
+
 def test_an_analytic_game_leaves_sample_questions_not_applicable() -> None:
     report = diagnose(analytic.dirac("r1", gamma=2.0), plan=PLAN)
     assert report["GC004"].verdict is Verdict.not_applicable
@@ -479,6 +500,7 @@ def test_an_analytic_game_leaves_sample_questions_not_applicable() -> None:
     assert report["GC008"].verdict is Verdict.not_applicable
     assert report["GC009"].verdict is Verdict.not_applicable
     assert report["GC010"].verdict is Verdict.not_applicable
+    assert report["GC011"].verdict is Verdict.not_applicable
     assert "needs samples" in report["GC004"].because
     assert report["GC002"].verdict is Verdict.sound
 

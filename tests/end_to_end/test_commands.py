@@ -30,6 +30,7 @@ CODES = [
     "GC008",
     "GC009",
     "GC010",
+    "GC011",
 ]
 SMALL = ("--batch-size", "32", "--samples", "300", "--probes", "8")
 
