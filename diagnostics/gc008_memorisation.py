@@ -28,6 +28,7 @@ import math
 from typing import TYPE_CHECKING
 
 from gancheck.diagnosis import Definition, Diagnostic, Finding, NotApplicable, Plan, Verdict
+from gancheck.measures.features import as_features
 from gancheck.measures.holm import ALPHA, holm
 from gancheck.measures.memorisation import FEWEST, TRAINING, Memorisation, memorisation
 
@@ -68,6 +69,7 @@ def measure(game: Game, plan: Plan) -> Memorisation:
         game.draw_samples(max(plan.samples, FEWEST), seed=plan.seed),
         held_out,
         labels=None if labels is None else labels.numpy(),
+        features=as_features(plan.features, game),
         seed=plan.seed,
     )
 

@@ -32,6 +32,7 @@ import numpy as np
 from scipy import stats
 
 from gancheck.diagnosis import Measurement, Quantity
+from gancheck.measures.features import as_features, fingerprint
 from gancheck.measures.figures import (
     GENERATOR,
     REAL,
@@ -59,6 +60,7 @@ FEWEST = 20  # of each kind
 _MOST = 2000  # generated and held-out samples
 TRAINING = 10_000
 _REFERENCE = 2000  # training samples in which components are looked for
+_FITTED = 1000  # real samples that principal components are fitted to
 _IN_STRATUM = 5  # of generated and held-out samples, for a stratum to be compared
 _CLOSE = 0.01
 _CLEAR = 2.0  # nearest real sample at under half the distance of the next
@@ -105,7 +107,13 @@ class Memorisation(Measurement):
 
 
 def memorisation(
-    training: Any, generated: Any, held_out: Any, *, labels: Any = None, seed: int = 0
+    training: Any,
+    generated: Any,
+    held_out: Any,
+    *,
+    labels: Any = None,
+    features: Any = None,
+    seed: int = 0,
 ) -> Memorisation:
     """Test whether generated samples are tied to the training set.
 
@@ -114,6 +122,8 @@ def memorisation(
         generated: [n, ...] of the same shape.
         held_out: [m, ...] samples of the data's law that were not trained on.
         labels: [T] class of each training sample: the strata; components where not given.
+        features: space in which distances are taken, as for `bridge_mass`; principal components are
+            those of a tenth of the real samples, drawn from both kinds alike and then left out.
         seed: of subsamples and relabellings.
 
     Returns:
@@ -129,6 +139,16 @@ def memorisation(
     Cost: distances of at most 2,000 generated and 2,000 held-out samples to 10,000 training ones.
     """
     start = time.perf_counter()
+    space = as_features(features)
+    if space.function is not None:
+        training, generated, held_out = (
+            space.of(a, what)
+            for a, what in (
+                (training, "training"),
+                (generated, "generated"),
+                (held_out, "held_out"),
+            )
+        )
     x, g = sample_pair(training, generated, least_real=FEWEST, least_generated=FEWEST)
     h = sample_matrix(held_out, "held_out", least=FEWEST)
     if h.shape[1] != x.shape[1]:
@@ -136,9 +156,18 @@ def memorisation(
             f"held-out and training samples differ in size: {h.shape[1]} against {x.shape[1]}"
         )
     rng = np.random.default_rng(seed)
-    kept = rng.permutation(len(x))[:TRAINING]
+    kept = rng.permutation(len(x))
+    total = len(x)
+    if space.fit:
+        pool = np.concatenate([x, h])
+        aside = rng.permutation(len(pool))[: min(_FITTED, len(pool) // 10)]
+        onto = space.fitted(pool[aside])
+        kept = np.setdiff1d(kept, aside, assume_unique=True)
+        h = np.delete(h, aside[aside >= total] - total, axis=0)
+        x, g, h = onto(x), onto(g), onto(h)
+    kept = kept[:TRAINING]
     owner, names, source = _strata(x, kept, labels)
-    total, x = len(x), x[kept]
+    x = x[kept]
     g, h = (a[rng.permutation(len(a))[:_MOST]] for a in (g, h))
     to_g, at_g = nearest(g, x)
     to_h, at_h = nearest(h, x)
@@ -157,6 +186,8 @@ def memorisation(
             "training_given": total,
             "generated": len(g),
             "held_out": len(h),
+            "features": space.name,
+            "features_sha256": fingerprint(x),
             "strata_from": source,
             "strata": len(names),
             "seed": seed,

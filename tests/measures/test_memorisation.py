@@ -168,6 +168,32 @@ def test_pooling_reverses_the_sign_where_the_mix_of_classes_differs() -> None:
     assert memorisation(x, g, h).strata_from == "components"
 
 
+def test_copies_that_noise_hides_are_found_in_a_space_of_features() -> None:
+    rng = np.random.default_rng(0)
+    x, g, h = 5.0 * rng.standard_normal((3, 500, 2))
+    g[:100] = x[:100] + 1e-2 * rng.standard_normal((100, 2))
+    wide = [np.concatenate([a, rng.standard_normal((500, 60))], axis=1) for a in (x, g, h)]
+    assert memorisation(*wide).p_values["exchange"] > 1e-3  # as far from its copy as from any
+    found = memorisation(*wide, features=first_two)
+    assert found.p_values["exchange"] == 1 / 2000
+    assert found.provenance["features"] == "first_two"
+
+
+def first_two(a: np.ndarray) -> np.ndarray:
+    return a[:, :2]
+
+
+def test_principal_components_of_both_kinds_alike_raise_no_alarm() -> None:
+    alarms = {"rank": 0, "exchange": 0}
+    for seed in range(30):
+        x, g, h = np.random.default_rng(seed).standard_normal((3, 200, 40))
+        found = memorisation(x, g, h, features="pca", seed=seed)
+        assert found.provenance["training"] + found.provenance["held_out"] == 360
+        for name, p in found.p_values.items():
+            alarms[name] += p < 0.01
+    assert max(alarms.values()) <= most(30)
+
+
 def test_held_out_samples_from_the_training_set_decide_nothing() -> None:
     rng = np.random.default_rng(0)
     x, g = rng.standard_normal((2, 300, 2))
