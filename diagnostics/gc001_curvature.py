@@ -117,6 +117,7 @@ diagnostic = Diagnostic(
     question="Does a player's own loss curve downwards, on data it was not found on?",
     theorems=("global-minimum-at-data",),
     measure=hessian_spectrum,
+    announces=True,
     judge=judge,
     caption=(
         "Above: how many eigenvalues of each player's Hessian lie around each value, on one batch; "

@@ -28,6 +28,8 @@ from gancheck.diagnosis import Definition, Diagnostic, Finding, Plan, Verdict
 from gancheck.measures.stability import LocalStability, Outcome, local_stability
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from gancheck.games.game import Game
 
 _AT_EQUILIBRIUM = {
@@ -43,9 +45,11 @@ _FLOW = {
 }
 
 
-def measure(game: Game, plan: Plan) -> LocalStability:
+def measure(
+    game: Game, plan: Plan, *, announce: Callable[[str], None] | None = None
+) -> LocalStability:
     """Local stability on the plan's batches."""
-    return local_stability(game, plan=plan)
+    return local_stability(game, plan=plan, announce=announce)
 
 
 def judge(found: LocalStability) -> Finding:
@@ -163,6 +167,7 @@ diagnostic = Diagnostic(
     question="Is this point an equilibrium, and does the game's flow contract there?",
     theorems=("dirac-gan-eigenvalues", "step-bound-of-a-rotating-game"),
     measure=measure,
+    announces=True,
     judge=judge,
     caption=(
         "Outermost eigenvalues of the game Jacobian on one batch, of a small game all; left of the "

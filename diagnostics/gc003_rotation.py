@@ -23,14 +23,14 @@ from gancheck.diagnosis import Definition, Diagnostic, Finding, Plan, Quantity, 
 from gancheck.measures.rotation import Rotation, rotation
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Callable, Mapping
 
     from gancheck.games.game import Game
 
 
-def measure(game: Game, plan: Plan) -> Rotation:
+def measure(game: Game, plan: Plan, *, announce: Callable[[str], None] | None = None) -> Rotation:
     """Rotation on the plan's batches."""
-    return rotation(game, plan=plan)
+    return rotation(game, plan=plan, announce=announce)
 
 
 def judge(found: Rotation, *, turning: float = 0.5, pure: float = 0.95) -> Finding:
@@ -117,6 +117,7 @@ diagnostic = Diagnostic(
     question="How much of the game turns instead of descends?",
     theorems=("game-jacobian-splits", "step-bound-of-a-rotating-game"),
     measure=measure,
+    announces=True,
     judge=judge,
     caption=(
         "Left: the share of one batch and of the expected game, with 95 % intervals; 0 descends, 1 "

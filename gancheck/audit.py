@@ -92,7 +92,8 @@ def diagnose(
             if progress is not None:
                 progress(f"{code} {shelf[code].question}")
             try:
-                findings.append(_run(shelf[code], game, plan))
+                within = _within(plan, limit, time.perf_counter() - start)
+                findings.append(_run(shelf[code], game, within, progress))
             except KeyboardInterrupt:
                 stopped = "interrupted"
                 break
@@ -216,6 +217,7 @@ def game_from_files(
     dtype: str = "float32",
     device: str = "auto",
     batch_norm: BatchNormMode = "as-set",
+    max_memory: int | None = None,
 ) -> tuple[Game, dict[str, Any]]:
     """A game from two checkpoint files, a manifest and real samples, and where it came from.
 
@@ -229,6 +231,7 @@ def game_from_files(
         dtype: `float32` or `float64`, of the measurement.
         device: `auto`, `cpu` or `cuda[:i]`.
         batch_norm: on which statistics batch norm is measured; see `Game`.
+        max_memory: bytes that stored graphs may take; see `Game`.
 
     Raises:
         Refused: a file that is unsafe or cannot be read.
@@ -252,6 +255,7 @@ def game_from_files(
         latent=pair.noise(),
         data=real.data,
         batch_norm=batch_norm,
+        max_memory=max_memory,
         labels=real.labels,
         held_out=None if unseen is None else unseen.data,
     )
@@ -273,11 +277,22 @@ def _sha256(path: Path) -> str:
         return hashlib.file_digest(stream, "sha256").hexdigest()
 
 
-def _run(diagnostic: Diagnostic, game: Game, plan: Plan) -> Finding:
+def _within(plan: Plan, limit: float | None, spent: float) -> Plan:
+    """The plan with at most the seconds that are left of a limit."""
+    if limit is None:
+        return plan
+    left = max(limit - spent, 1e-3)
+    return replace(plan, seconds=left if plan.seconds is None else min(plan.seconds, left))
+
+
+def _run(
+    diagnostic: Diagnostic, game: Game, plan: Plan, progress: Callable[[str], None] | None
+) -> Finding:
     """One diagnostic, timed; a question without an answer is a finding too."""
     start = time.perf_counter()
+    told = {"announce": progress} if diagnostic.announces and progress is not None else {}
     try:
-        finding = diagnostic.judge(diagnostic.measure(game, plan))
+        finding = diagnostic.judge(diagnostic.measure(game, plan, **told))
     except NotApplicable as reason:
         finding = Finding(
             code=diagnostic.code,

@@ -198,7 +198,6 @@ def diagnose(
             seed=seed,
             features=features,
             products=products,
-            max_memory=parse_bytes(max_memory),
         )
         report = diagnose_run(
             run,
@@ -206,6 +205,7 @@ def diagnose(
             device=device,
             dtype=str(dtype),
             batch_norm=batch_norm.value,
+            max_memory=parse_bytes(max_memory),
             budget=budget,
             codes=codes(only),
             command=command_line(),
@@ -309,7 +309,6 @@ def audit(
             seed=seed,
             features=features,
             products=products,
-            max_memory=parse_bytes(max_memory),
         )
         game, provenance = game_from_files(
             manifest,
@@ -319,6 +318,7 @@ def audit(
             dtype=str(dtype),
             device=device,
             batch_norm=batch_norm.value,
+            max_memory=parse_bytes(max_memory),
         )
         report = run_diagnostics(
             game,

@@ -180,7 +180,6 @@ class Plan:
         features: space in which supports are compared: pixels, pca, discriminator, module:function.
         products: that one measure of curvature may spend; no limit where not given.
         seconds: the same in wall-clock time.
-        max_memory: bytes that stored graphs may take; larger batches go through in parts.
     """
 
     batch_size: int = 256
@@ -192,7 +191,6 @@ class Plan:
     features: str = "pixels"
     products: int | None = None
     seconds: float | None = None
-    max_memory: int | None = None
 
     def __post_init__(self) -> None:
         if self.batches < 4:
@@ -280,6 +278,8 @@ class Diagnostic:
         question: asked in a sentence.
         theorems: ids the judgement rests on.
         measure: (game, plan) -> Measurement; raises `NotApplicable`.
+        announces: whether `measure` also takes `announce`, which is told what is planned
+            (parameters, memory, products, seconds) before the first long computation.
         judge: Measurement -> Finding, a pure function of quantities; one whose finding has p_values
             also takes `beside`, the raw p-values of the other tests of a report.
         caption: what the measurement's figure shows and how to read it; "" where it has none.
@@ -293,12 +293,13 @@ class Diagnostic:
     name: str
     question: str
     theorems: Sequence[str]
-    measure: Callable[[Any, Plan], Any]
+    measure: Callable[..., Any]
     judge: Callable[..., Finding]
     headline: str
     threshold: str
     definition: Definition
     labels: Mapping[str, str] = field(default_factory=dict)
+    announces: bool = False
     caption: str = ""
 
 

@@ -105,13 +105,18 @@ class Run:
         return self.recipe.loss
 
     def game(
-        self, *, dtype: torch.dtype | None = None, batch_norm: BatchNormMode = "as-set"
+        self,
+        *,
+        dtype: torch.dtype | None = None,
+        batch_norm: BatchNormMode = "as-set",
+        max_memory: int | None = None,
     ) -> Game:
         """The game as every measure takes it, with the steps its optimisers would make.
 
         Args:
             dtype: of the measurement; where it is not the networks' own, they are copied first.
             batch_norm: on which statistics; see `Game`.
+            max_memory: bytes that stored graphs may take; see `Game`.
         """
         from gancheck.games.game import Game, StepRule
 
@@ -136,6 +141,7 @@ class Run:
             latent=self.latent,
             data=self.data,
             batch_norm=batch_norm,
+            max_memory=max_memory,
             step=step,
             labels=self.data.labels if isinstance(self.data, ArrayData) else None,
         )
@@ -247,6 +253,7 @@ def diagnose_run(
     budget: float | str | None = None,
     dtype: str = "float32",
     batch_norm: BatchNormMode = "as-set",
+    max_memory: int | None = None,
     device: str = "auto",
     command: str = "",
     progress: Callable[[str], None] | None = None,
@@ -260,6 +267,7 @@ def diagnose_run(
         budget: seconds, or text like `90s`; no diagnostic begins after it.
         dtype: `float32` or `float64`, of the measurement.
         batch_norm: on which statistics batch norm is measured; see `Game`.
+        max_memory: bytes that stored graphs may take; see `Game`.
         device: where it is made.
         command: what was typed, for the report.
         progress: told each diagnostic as it begins.
@@ -279,6 +287,7 @@ def diagnose_run(
         run.game(
             dtype={"float32": torch.float32, "float64": torch.float64}[dtype],
             batch_norm=batch_norm,
+            max_memory=max_memory,
         ),
         codes=codes,
         plan=plan,

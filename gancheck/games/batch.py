@@ -5,10 +5,14 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal
 
+import torch
+
 if TYPE_CHECKING:
     from torch import Tensor
 
 __all__ = ["Batch", "Player", "StepRule"]
+
+_PENALTY_STREAM = 0x5EED  # offset that keeps interpolation weights apart from the batch's own draws
 
 Player = Literal["generator", "discriminator"]
 
@@ -33,6 +37,12 @@ class Batch:
     def size(self) -> int:
         """Number of latents; 1 for an analytic game."""
         return 1 if self.latent is None else int(self.latent.shape[0])
+
+    def penalty_rng(self) -> torch.Generator:
+        """For the random points of a gradient penalty: those of this part of the whole batch."""
+        rng = torch.Generator().manual_seed(self.seed + _PENALTY_STREAM)
+        torch.rand(self.first, generator=rng, dtype=torch.float64)  # those of the samples before
+        return rng
 
     def part(self, first: int, count: int) -> Batch:
         """`count` samples from position `first` on; of an analytic game, the whole.

@@ -36,8 +36,6 @@ if TYPE_CHECKING:
 
 __all__ = ["Batch", "Game", "Player", "StepRule"]
 
-_PENALTY_STREAM = 0x5EED  # offset that keeps interpolation weights apart from the batch's own draws
-
 
 class Game:
     """A generator and a discriminator, one loss for each, a latent law and data.
@@ -54,6 +52,8 @@ class Game:
             the score is its logit, clipped at the dtype's machine epsilon.
         batch_norm: `as-set` follows each module's train/eval flag; `batch` and `running` choose the
             statistics whatever it says. Running buffers are never moved.
+        max_memory: bytes that stored graphs may take; larger batches go through in parts. No limit
+            where not given.
         step: how the players were stepped, where known.
         labels: [N] classes of finite data, row by row, where known.
         held_out: samples of the data's law that were not trained on, in any form of `data`; where
@@ -74,6 +74,7 @@ class Game:
         data: Any,
         discriminator_output: Literal["logit", "probability"] = "logit",
         batch_norm: BatchNormMode = "as-set",
+        max_memory: int | None = None,
         step: StepRule | None = None,
         labels: Tensor | None = None,
         held_out: Any = None,
@@ -98,6 +99,7 @@ class Game:
         self.data = as_sampler(data)
         self.discriminator_output = discriminator_output
         self.batch_norm: BatchNormMode = batch_norm
+        self.max_memory = max_memory
         self.step = step
         if labels is not None and labels.shape != (self.data.size,):
             raise ValueError(
@@ -140,6 +142,7 @@ class Game:
         game.loss = CallableLoss(_no_samples, _no_samples)
         game.discriminator_output = "logit"
         game.batch_norm = "as-set"
+        game.max_memory = None
         game.step = None
         game.labels = None
         game.held_out = None
@@ -311,8 +314,8 @@ class Game:
                 def score(x: Tensor) -> Tensor:
                     return self.score(x, theta_d)
 
-                loss_g = self.loss.generator(score, batch.real, fake, rng=_penalty_rng(batch))
-                loss_d = self.loss.discriminator(score, batch.real, fake, rng=_penalty_rng(batch))
+                loss_g = self.loss.generator(score, batch.real, fake, rng=batch.penalty_rng())
+                loss_d = self.loss.discriminator(score, batch.real, fake, rng=batch.penalty_rng())
         for name, value in (("generator", loss_g), ("discriminator", loss_d)):
             if value.numel() != 1 or not bool(torch.isfinite(value.detach()).all()):
                 shown = value.item() if value.numel() == 1 else f"shape {tuple(value.shape)}"
@@ -391,12 +394,6 @@ def _refuse_shared(generator: nn.Module, discriminator: nn.Module) -> None:
                 f"generator.{own[id(p)]} and discriminator.{name} are one parameter; a game needs "
                 "two players that move apart, so give one of them a copy"
             )
-
-
-def _penalty_rng(batch: Batch) -> torch.Generator:
-    rng = torch.Generator().manual_seed(batch.seed + _PENALTY_STREAM)
-    torch.rand(batch.first, generator=rng, dtype=torch.float64)  # those of the samples before
-    return rng
 
 
 def _no_samples(*_: object) -> Tensor:

@@ -35,6 +35,8 @@ from gancheck.measures.figures import (
 )
 from gancheck.measures.forecast import Forecast, timed
 from gancheck.operators import GameJacobian
+from gancheck.operators.admission import admit_game
+from gancheck.operators.budget import Budget
 from gancheck.operators.frobenius import (
     compressed,
     measured_parts,
@@ -53,7 +55,6 @@ if TYPE_CHECKING:
     from torch import Tensor
 
     from gancheck.games.game import Batch, Game
-    from gancheck.operators.budget import Budget
     from gancheck.operators.lanczos import SpectralNorm
 
 __all__ = ["Rotation", "rotation"]
@@ -168,9 +169,11 @@ def rotation(
     game 24 on each of 20 batches.
     """
     plan = plan or Plan()
+    budget = budget or Budget.of(plan)
     start = time.perf_counter()
     alone = batch is not None or game.analytic
     first = game.sample(plan.batch_size, seed=plan.seed) if batch is None else batch
+    admitted = admit_game(game, first)
     jacobian = GameJacobian(game, first)
     quantities: dict[str, Quantity] = {}
     crossed: CrossBatch | None = None
@@ -204,6 +207,7 @@ def rotation(
             "batches": 0 if crossed is None else crossed.batches,
             "pairs": 0 if exact else pairs,
             "formed": exact,
+            **admitted.as_provenance(),
             "products": jacobian.products,
             "seed": plan.seed,
             "dtype": str(game.dtype),

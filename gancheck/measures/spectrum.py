@@ -35,6 +35,8 @@ from gancheck.measures.figures import (
     y_title,
 )
 from gancheck.measures.player_hessian import PlayerHessian, mean_and_error
+from gancheck.operators.admission import admit_game
+from gancheck.operators.budget import Budget
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -43,7 +45,6 @@ if TYPE_CHECKING:
 
     from gancheck.games.game import Game, Player
     from gancheck.measures.batch_growth import Growth
-    from gancheck.operators.budget import Budget
     from gancheck.operators.quadrature import SpectralDensity
 
 __all__ = ["HessianSpectrum", "fresh_seeds", "hessian_spectrum", "mean_and_error"]
@@ -187,7 +188,9 @@ def hessian_spectrum(
     if each < 1:
         raise ValueError(f"each must be at least 1, got {each}")
     plan = plan or Plan()
+    budget = budget or Budget.of(plan)
     start = time.perf_counter()
+    admitted = admit_game(game, game.sample(plan.batch_size, seed=plan.seed))
     parts = {
         player: PlayerHessian(
             game, player, plan, each=each, fresh=fresh_seeds(plan), budget=budget, announce=announce
@@ -206,6 +209,7 @@ def hessian_spectrum(
             "batch_size": plan.batch_size,
             "batches": 1 if game.analytic else plan.batches,
             "fresh_batches": 0 if game.analytic else FRESH_BATCHES,
+            **admitted.as_provenance(),
             "seed": plan.seed,
             "products_on_the_first_batch": sum(part.products for part in parts.values()),
             "dtype": str(game.dtype),

@@ -51,6 +51,8 @@ from gancheck.measures.stability_on_batches import (
 )
 from gancheck.measures.step_bounds import alternating_bound, scaled, simultaneous_bound
 from gancheck.operators import GameJacobian
+from gancheck.operators.admission import admit_game
+from gancheck.operators.budget import Budget
 from gancheck.operators.krylov_schur import krylov_schur
 
 if TYPE_CHECKING:
@@ -60,7 +62,6 @@ if TYPE_CHECKING:
 
     from gancheck.games.game import Batch, Game
     from gancheck.operators import LinearOperator
-    from gancheck.operators.budget import Budget
 
 __all__ = ["LocalStability", "Outcome", "field_norm", "local_stability"]
 
@@ -181,9 +182,11 @@ def local_stability(
     if not 0.0 < eta < 1.0:
         raise ValueError(f"eta must be between 0 and 1, got {eta}")
     plan = plan or Plan()
+    budget = budget or Budget.of(plan)
     start = time.perf_counter()
     alone = batch is not None or game.analytic
     first = game.sample(plan.batch_size, seed=plan.seed) if batch is None else batch
+    admitted = admit_game(game, first)
     quantities = (
         field_norm_on(game, first)
         if alone
@@ -213,7 +216,7 @@ def local_stability(
             "noise_floor": NOISE_FLOOR,
             "eta": eta,
             **_how(local),
-            "symmetry_defect": jacobian.symmetry_defect,
+            **admitted.as_provenance(),
             "products": jacobian.products,
             "seed": plan.seed,
             "dtype": str(game.dtype),

@@ -8,6 +8,10 @@ from __future__ import annotations
 
 import math
 import time
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from gancheck.diagnosis import Plan
 
 __all__ = ["Budget"]
 
@@ -38,6 +42,13 @@ class Budget:
         self.products, self.seconds = products, seconds
         self.spent = 0
         self._began = time.perf_counter()
+
+    @classmethod
+    def of(cls, plan: Plan) -> Budget | None:
+        """What a plan lets one measure spend; None where it sets no limit."""
+        if plan.products is None and plan.seconds is None:
+            return None
+        return cls(products=plan.products, seconds=plan.seconds)
 
     def spend(self, products: int = 1) -> None:
         """Say that so many products were spent."""

@@ -74,7 +74,7 @@ class GameJacobian(LinearOperator):
         game: any game; a snapshot of its parameters and buffers is taken.
         batch: from `game.sample`.
         max_memory: bytes that stored graphs may take; a larger batch goes through in weighted
-            parts. No limit where not given.
+            parts. The game's own limit where not given.
 
     Attributes:
         names: of the parameters in flat order, `G.` or `D.` before the module's own.
@@ -117,7 +117,7 @@ class GameJacobian(LinearOperator):
             *(f"D.{name}" for name in game.parameter_names("discriminator")),
         ]
         self._both, self._count = both, count
-        self._graphs = StoredGraphs(game, batch, build, max_memory)
+        self._graphs = StoredGraphs(game, batch, build, max_memory or game.max_memory)
         self.split = sum(p.numel() for p in theta_g)
         every = range(len(both))
         self.field = self._graphs.total(lambda graph: flatten(graph.own(every, count))).detach()

@@ -49,7 +49,7 @@ class Hessian(LinearOperator):
         player: `generator` or `discriminator`.
         batch: from `game.sample`.
         max_memory: bytes that stored graphs may take; a larger batch goes through in weighted
-            parts. No limit where not given.
+            parts. The game's own limit where not given.
 
     Attributes:
         loss: the player's loss on the batch.
@@ -88,7 +88,7 @@ class Hessian(LinearOperator):
         self.player = player
         self.names = game.parameter_names(player)
         self._own = own
-        self._graphs = StoredGraphs(game, batch, build, max_memory)
+        self._graphs = StoredGraphs(game, batch, build, max_memory or game.max_memory)
         self.gradient = self._graphs.total(lambda graph: flatten(graph.first)).detach()
         self.loss = float(self._graphs.total(lambda graph: graph.loss))
         every = range(len(own))

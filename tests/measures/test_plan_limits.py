@@ -1,0 +1,93 @@
+"""What a plan allows holds inside a measure: products, seconds, memory; and it is announced."""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+import torch
+from torch import nn
+
+from gancheck import content
+from gancheck.audit import diagnose, parse_bytes
+from gancheck.diagnosis import Plan, Verdict
+from gancheck.games import data, latents, networks
+from gancheck.games.game import Game
+from gancheck.operators import GameJacobian
+
+CURVATURE = ("GC001", "GC002", "GC003")
+
+
+def game(**options: object) -> Game:
+    rng = torch.Generator().manual_seed(0)
+    return Game(
+        networks.mlp((2, 24, 24, 2), generator=rng, dtype=torch.float64),
+        networks.mlp((2, 24, 24, 1), generator=rng, dtype=torch.float64),
+        loss="non-saturating",
+        latent=latents.normal(2),
+        data=data.ring8(),
+        **options,
+    )
+
+
+@pytest.mark.parametrize("limit", [{"products": 20}, {"seconds": 0.01}])
+def test_a_spent_plan_ends_undecided_and_never_sound(limit: dict[str, float]) -> None:
+    report = diagnose(game(), codes=CURVATURE, plan=Plan(batch_size=32, **limit))
+    assert report.complete  # every diagnostic ran; what they lacked was products
+    for code in CURVATURE:
+        assert report[code].verdict in (Verdict.undecided, Verdict.not_applicable), code
+
+
+def test_the_reports_budget_reaches_into_a_measure() -> None:
+    report = diagnose(game(), codes=["GC001"], plan=Plan(batch_size=32), budget=0.3)
+    assert report["GC001"].measurement.stopped
+    assert report["GC001"].verdict is Verdict.undecided
+
+
+def test_each_measure_of_curvature_announces_its_plan() -> None:
+    told: list[str] = []
+    diagnose(game(), codes=CURVATURE, plan=Plan(batch_size=32, products=40), progress=told.append)
+    for words in ("the generator's Hessian", "the discriminator's Hessian"):
+        assert any(line.startswith(f"{words}: 1,") or words in line for line in told)
+    plans = [line for line in told if "products" in line]
+    assert len(plans) >= 4
+    assert all("parameters" in line and " s" in line for line in plans)
+
+
+def test_the_semantics_and_the_probes_stand_in_the_provenance() -> None:
+    torch.manual_seed(0)
+    normed = Game(
+        nn.Sequential(nn.Linear(2, 4), nn.BatchNorm1d(4), nn.Tanh(), nn.Linear(4, 2)).double(),
+        nn.Linear(2, 1).double(),
+        loss="minimax",
+        latent=latents.normal(2),
+        data=data.ring8(),
+    )
+    for code in CURVATURE:
+        finding = diagnose(normed, codes=[code], plan=Plan(batch_size=16))[code]
+        run = finding.measurement.provenance
+        assert run["semantics"]["generator"] == [
+            "batch norm on batch statistics (1 of 1 layers)"
+        ], code
+        assert run["repeats"] == 0.0
+        assert run["difference_in_float64"] <= 1e-6
+        json.dumps(run, default=str)
+
+
+def test_a_games_memory_limit_is_its_operators() -> None:
+    limited = game(max_memory=200_000)
+    batch = limited.sample(256)
+    parted = GameJacobian(limited, batch)
+    assert parted._graphs.chunks > 1
+    assert torch.allclose(parted.field, GameJacobian(game(), batch).field, rtol=0, atol=1e-13)
+
+
+@pytest.mark.parametrize("text", ["2 parsecs", "", "-3", "0GB", "GB"])
+def test_a_size_that_is_none_is_refused(text: str) -> None:
+    with pytest.raises(ValueError, match=r"must look like 2GiB, 500MB"):
+        parse_bytes(text)
+
+
+def test_only_measures_of_curvature_announce() -> None:
+    shelf = content.diagnostics()
+    assert {code for code, d in shelf.items() if d.announces} == set(CURVATURE)
