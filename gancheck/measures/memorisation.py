@@ -97,7 +97,9 @@ class Memorisation(Measurement):
             ordered = np.sort(values)
             heights = np.arange(1, len(ordered) + 1) / len(ordered)
             ax.step(np.append(0.0, ordered), np.append(0.0, heights), where="post", color=colour)
-            label(ax, min(float(np.quantile(values, at)), 0.7 * top), at, name, colour, dx=8, dy=-6)
+            label(
+                ax, min(float(np.quantile(values, at)), 0.7 * top), at, name, colour, dx=14, dy=-8
+            )
         ax.set_xlim(0.0, top)
         ax.set_ylim(0.0, 1.02)
         set_ticks(ax, "y", [0.0, 0.5, 1.0], ["0", "50 %", "100 %"])
