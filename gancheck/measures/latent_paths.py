@@ -227,7 +227,10 @@ def label_of(game: Game, gaps: DataGaps) -> Callable[[torch.Tensor], torch.Tenso
 def _generated(game: Game, z: torch.Tensor) -> torch.Tensor:
     x = z.to(device=game.device, dtype=game.dtype)
     with game.untouched(), torch.no_grad():
-        return torch.cat([game.generate(part) for part in x.split(1000)])
+        made = torch.cat([game.generate(part) for part in x.split(1000)])
+    if not bool(torch.isfinite(made).all()):
+        raise NotApplicable("the generator gives NaN or infinity at some latents")
+    return made
 
 
 def _table(kinds: np.ndarray, experts: np.ndarray, components: int) -> np.ndarray:

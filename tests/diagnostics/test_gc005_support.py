@@ -89,6 +89,16 @@ def test_a_generator_that_mixes_its_batch_is_judged_by_samples_alone() -> None:
     assert "latent paths" not in finding.because
 
 
+def test_a_generator_that_breaks_between_its_samples_is_judged_by_samples_alone() -> None:
+    class Breaks(Bridge):
+        def forward(self, z: torch.Tensor) -> torch.Tensor:
+            return torch.where(z[:, :1].abs() < 1e-4, torch.nan, super().forward(z))
+
+    found, finding = judged(Breaks(50.0), latents.normal(2))
+    assert finding.verdict in (Verdict.sound, Verdict.warning)
+    assert "NaN or infinity at some latents" in found.provenance["no_latent_paths"]
+
+
 @pytest.mark.parametrize("width", [340, 690])
 def test_the_figure_has_a_panel_for_the_pairs(width: int) -> None:
     found, _ = judged(Bridge(5.0), latents.normal(2))
