@@ -113,7 +113,7 @@ def judge(found: BridgeMass, *, effect: float = 0.05) -> Finding:
         title=_TITLES[verdict],
         because=(
             f"{because} {off.value:.1%} of the samples lie off the tube that holds 99 % of "
-            f"held-out real data.{_inside_in_words(found.quantities)}"
+            f"held-out real data.{_inside_in_words(found.quantities)}{_space_in_words(found)}"
         ),
         remedy=_REMEDIES[verdict],
         quantities=found.quantities,
@@ -134,6 +134,14 @@ def _inside_in_words(quantities: Mapping[str, Quantity]) -> str:
         low, high = lines.interval
         words += f" Lines through the latent space put the bridge mass at {low:.1e} to {high:.1e}."
     return words
+
+
+def _space_in_words(found: BridgeMass) -> str:
+    """In which features distances were taken; "" for the samples themselves."""
+    name, note = (found.provenance.get(k, "") for k in ("features", "features_note"))
+    if name in ("", "pixels"):
+        return ""
+    return f" Distances are between features {name!r}" + (f": {note}." if note else ".")
 
 
 _TITLES = {

@@ -164,6 +164,7 @@ def bridge_mass_in(gaps: DataGaps, generated: Any, *, seed: int = 0) -> BridgeMa
         "components": found.count,
         "components_from": found.source,
         "features": gaps.space.name,
+        "features_note": gaps.space.note,
         "features_sha256": fingerprint(gaps.reference),
         "dimension": gaps.reference.shape[1],
         "seed": seed,

@@ -31,6 +31,9 @@ _VARIANCE = 0.95  # of the reference, kept by principal components
 _COMPONENTS = 32  # and at most so many: distances tell little apart in more
 _CHUNK = 1000
 _LARGEST = 1e150
+_TRAINED_AGAINST = (
+    "the discriminator was trained against this generator and may not see what it was fooled by"
+)
 
 Map = Callable[[Any], Any]
 
@@ -43,11 +46,13 @@ class Features:
         name: as it was asked for.
         function: samples [n, ...] -> features [n, ...]; None for the samples themselves.
         fit: whether principal components are fitted to the reference afterwards.
+        note: what to bear in mind of them, in a sentence; "" for nothing.
     """
 
     name: str
     function: Map | None = None
     fit: bool = False
+    note: str = ""
 
     def of(self, samples: Any, what: str) -> np.ndarray:
         """Features [n, k] of samples, float64, before principal components.
@@ -146,7 +151,7 @@ def discriminator(game: Game) -> Features:
                 hook.remove()
         return torch.cat(out).numpy()
 
-    return Features("discriminator", penultimate)
+    return Features("discriminator", penultimate, note=_TRAINED_AGAINST)
 
 
 def rows(samples: Any, what: str) -> np.ndarray:

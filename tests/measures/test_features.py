@@ -99,6 +99,9 @@ def test_the_diagnostic_measures_in_the_space_of_its_plan() -> None:
     for name in ("pixels", "pca", "discriminator"):
         found = measure(game, Plan(samples=200, features=name))
         assert found.provenance["features"] == name
+        because = content.diagnostics()["GC005"].judge(found).because
+        assert (f"features {name!r}" in because) == (name != "pixels")
+        assert ("trained against this generator" in because) == (name == "discriminator")
     assert found.provenance["dimension"] != game.draw_real(2).shape[1]
 
 
