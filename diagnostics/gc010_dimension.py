@@ -1,14 +1,16 @@
 """GC010 Dimension: does the generator use its latents, and do its samples fill the data's dimensions?
 
 How it is measured
-    Singular values of the generator's Jacobian at 32 latents, exact, in float64; the dimension of
+    Singular values of the generator's Jacobian at 32 latents (2 with batch norm in training mode,
+    each in its own latent, the rest of the batch held), exact, in float64; the dimension of
     generated and of real samples from distances to ten neighbours, equal numbers of both.
 Verdicts
     warning: the samples lie in surely fewer than half the dimensions of the data (the upper end of
     one interval below half the lower end of the other), or the Jacobian's rank is below min(m, n)
     at surely more than 25 % of the latents, so that some latent directions move nothing.
     sound: surely neither. undecided: an interval straddles a line, there are too few different
-    samples, or the Jacobian was too large to form and nothing else warns.
+    samples, or the Jacobian was too large to form and nothing else warns. Where batch norm mixes
+    the samples of a batch, the rank is told and not judged.
     With fewer latents than outputs the generator's law has no density. That is no fault and no
     verdict, it is said: a density ratio, and a divergence that needs one, then do not exist.
 What to do
@@ -39,6 +41,7 @@ def judge(found: LocalDimension, *, thin: float = 0.5, wasted: float = 0.25) -> 
     q = found.quantities
     fewer = _fewer(q, thin)
     flat = _above(q["deficient_share"], wasted) if "deficient_share" in q else None
+    flat = False if found.mixes else flat
     if fewer or flat:
         verdict = Verdict.warning
     else:
@@ -188,7 +191,7 @@ diagnostic = Diagnostic(
             "epsilons of the largest singular value; distances to ten neighbours among at most 2000 "
             "samples, standard errors raised by 1.3 because neighbourhoods share points."
         ),
-        cost="min(m, n) differentiated passes of 32 samples; distances between 2000 samples",
+        cost="min(m, n) differentiated passes of 32 samples, or of 2 batches; distances between 2000 samples",
         limits=(
             "The dimension from neighbours depends on the number of samples, falls short above "
             "about ten, and counts noise; it is meant beside its twin. A rank is that of rounding's "

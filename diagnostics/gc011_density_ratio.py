@@ -8,8 +8,9 @@ How it is measured
     loss is never read as a divergence.
 Verdicts
     The mean distance of the shares from what is stated, with the interval that the bins allow,
-    against 0.1: warning surely above, sound surely below, undecided between. On finite data, which
-    D may have been trained on, sound becomes undecided: there D's own sample is what it fits.
+    against 0.1: warning surely above, sound surely below, undecided between. On data that D may
+    have been trained on (all but the laws of `games.data`) sound becomes undecided: its own sample
+    is what it fits.
     Not applicable to critics, whose score is no log-odds.
 What to do
     Slope below 1: D is too sure, stop it earlier or penalise it (R1). Slope above 1: train D
@@ -159,8 +160,8 @@ diagnostic = Diagnostic(
         ),
         cost="one pass of the samples of each kind",
         limits=(
-            "Calibration is necessary for a density ratio, not sufficient. Whether finite data were "
-            "in D's training is not known here. The bound may be far below the divergence."
+            "Calibration is necessary for a density ratio, not sufficient. Whether data were in "
+            "D's training is not known here. The bound may be far below the divergence."
         ),
         source="Clopper and Pearson (1934); Platt (1999); Maurer and Pontil (2009)",
     ),

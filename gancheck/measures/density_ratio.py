@@ -27,6 +27,7 @@ import numpy as np
 import torch
 
 from gancheck.diagnosis import Measurement, NotApplicable, Plan, Quantity
+from gancheck.games.data import Synthetic
 from gancheck.measures.figures import (
     DISCRIMINATOR,
     FAILING,
@@ -129,8 +130,9 @@ def density_ratio(
     Args:
         game: with a discriminator that gives log-odds.
         plan: `samples` of each kind, and the seed.
-        fresh: whether real samples are independent of D's training; by default where the data are
-            a law that never runs out. Say True for finite data that D has not seen.
+        fresh: whether real samples are independent of D's training; by default only where the
+            data are a law of `games.data`, since a function may deal out what D has seen. Say True
+            for data that it has not.
         targets: what D was trained to say of real and of fake samples.
         prior: share of real samples in D's training.
         truth: x [n, ...] -> ln(p/q) [n], where it is known.
@@ -171,7 +173,7 @@ def density_ratio(
     real, fake = (log_ratio(s, targets=targets, prior=prior) for s in scores)
     error, bins = calibration(real, fake)
     quantities = {"calibration_error": error, **_line(real, fake)}
-    fresh = limit is None if fresh is None else fresh
+    fresh = isinstance(game.data, Synthetic) if fresh is None else fresh
     if fresh:
         half = n // 2
         quantities["jsd_bound"] = jsd_bound(real, fake)

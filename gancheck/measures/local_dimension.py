@@ -61,7 +61,7 @@ if TYPE_CHECKING:
 __all__ = ["LocalDimension", "jacobians", "levina_bickel", "local_dimension", "numerical_rank"]
 
 _LATENTS = 32
-_MIXED_LATENTS = 4  # each costs a Jacobian of a whole batch of its own
+_MIXED_LATENTS = 2  # each costs a Jacobian of a whole batch of its own
 _LARGEST = 1024  # products a Jacobian may take: beyond it none is formed
 _POINTS = 2000  # of each kind for the neighbours
 _NEIGHBOURS = 10
@@ -125,7 +125,7 @@ class LocalDimension(Measurement):
 
 
 def local_dimension(game: Game, plan: Plan | None = None) -> LocalDimension:
-    """Measure the generator's Jacobian at 32 latents and the dimension of at most 2000 samples.
+    """Measure the generator's Jacobian at up to 32 latents and the dimension of at most 2000 samples.
 
     Returns:
         `latent_dimension`, `ambient_dimension`; where min(m, n) <= 1024 `jacobian_rank` (largest
@@ -137,7 +137,8 @@ def local_dimension(game: Game, plan: Plan | None = None) -> LocalDimension:
     Raises:
         NotApplicable: an analytic game.
 
-    Cost: min(m, n) differentiated passes of 32 samples, in float64; distances between 2000 samples.
+    Cost: min(m, n) differentiated passes of 32 samples, in float64 (where batch norm mixes samples,
+    of one minibatch for each of 2 latents); distances between 2000 samples.
     """
     plan = plan or Plan()
     if game.analytic:

@@ -464,6 +464,13 @@ def test_gc010_warns_of_thin_samples_and_of_latents_that_move_nothing(
     assert verdict("GC010", found) is expected
 
 
+def test_gc010_does_not_judge_a_rank_where_batch_norm_mixes_samples() -> None:
+    same = _between(1.9, 2.1)
+    values = {"dimension_generated": same, "dimension_real": same}
+    found = with_values("GC010", {"mixes": True}, **values, deficient_share=_share(0.0, 0.9))
+    assert verdict("GC010", found) is Verdict.sound
+
+
 def test_gc010_is_undecided_without_a_dimension_or_a_jacobian() -> None:
     found = measured("GC010")
     for name in ("dimension_real", "deficient_share"):

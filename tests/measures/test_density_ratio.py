@@ -15,6 +15,7 @@ from torch import nn
 from gancheck import content
 from gancheck.diagnosis import NotApplicable, Plan, Quantity, Verdict
 from gancheck.games import analytic, latents
+from gancheck.games.data import Synthetic
 from gancheck.games.game import Game
 from gancheck.measures.density_ratio import (
     calibration,
@@ -55,6 +56,13 @@ class Shift(nn.Module):
         return z + self.by
 
 
+def _labelled(n: int, rng: torch.Generator) -> tuple[torch.Tensor, torch.Tensor]:
+    return torch.randn(n, 1, generator=rng, dtype=torch.float64), torch.zeros(n)
+
+
+LAW = Synthetic(name="normal", shape=(1,), labelled=_labelled, components=1, modes=None, spread=1.0)
+
+
 def play(
     shift: float, *, slope: float = 1.0, offset: float = 0.0, finite: int = 0, loss: str = "minimax"
 ) -> Game:
@@ -64,10 +72,7 @@ def play(
         line.weight.fill_(-shift * slope)
         line.bias.fill_(slope * shift**2 / 2 + offset)
 
-    def law(n: int, rng: torch.Generator) -> torch.Tensor:
-        return torch.randn(n, 1, generator=rng, dtype=torch.float64)
-
-    data = law(finite, torch.Generator().manual_seed(3)) if finite else law
+    data = LAW if not finite else LAW.sample(finite, torch.Generator().manual_seed(3))
     return Game(Shift(shift), line, loss=loss, latent=latents.normal(1), data=data)
 
 
@@ -164,6 +169,9 @@ def test_a_bound_is_refused_where_real_samples_may_have_been_trained_on() -> Non
     assert "may have been trained on" in finding.title
     assert "No divergence is bounded" in finding.because
     figure_of(found.plot(340)).canvas.draw()
+    game = play(1.0)
+    deals = Game(*game.modules.values(), loss="minimax", latent=game.latent, data=LAW.sample)
+    assert not density_ratio(deals, PLAN).fresh  # a function may deal out what D has seen
     said = density_ratio(play(1.0, finite=4000), PLAN, fresh=True)
     assert "jsd_bound" in said.quantities
     assert judge(said).verdict is Verdict.sound
