@@ -8,8 +8,10 @@ import numpy as np
 import pytest
 import torch
 from torch import nn
+from typer.testing import CliRunner
 
 from gancheck import content
+from gancheck.cli import app
 from gancheck.diagnosis import Plan
 from gancheck.games import latents
 from gancheck.games.game import Game
@@ -126,3 +128,11 @@ def test_features_that_are_none_are_named(features: object, message: str) -> Non
 def test_a_plan_names_the_features_it_knows() -> None:
     with pytest.raises(ValueError, match="module:function, got 'vgg'"):
         Plan(features="vgg")
+
+
+@pytest.mark.parametrize("command", ["diagnose", "audit"])
+def test_the_command_line_refuses_a_space_it_does_not_know(command: str, tmp_path: Path) -> None:
+    files = [str(tmp_path)] if command == "diagnose" else ["g.pth", "d.pth"]
+    result = CliRunner().invoke(app, [command, *files, "--features", "vgg"])
+    assert result.exit_code == 2
+    assert "features must be pixels, pca, discriminator or module:function" in result.output
