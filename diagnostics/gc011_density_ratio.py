@@ -15,7 +15,7 @@ Verdicts
 What to do
     Slope below 1: D is too sure, stop it earlier or penalise it (R1). Slope above 1: train D
     longer. Offset: D saw other shares of real and generated samples. D trained with smoothed labels
-    is measured by `measures.density_ratio.density_ratio(game, targets=(0.9, 0.0))`.
+    is measured by `gancheck.measures.density_ratio(game, targets=(0.9, 0.0))`.
 Theorems: logit-is-log-density-ratio, label-smoothing-tilts-the-optimum,
 minimax-value-is-jensen-shannon. Sources: Goodfellow et al. (2014); Maurer and Pontil (2009).
 """

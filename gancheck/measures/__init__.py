@@ -14,11 +14,15 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from gancheck.measures.connectivity import bridge_mass
     from gancheck.measures.coverage import coverage
+    from gancheck.measures.density_ratio import density_ratio
+    from gancheck.measures.density_ratio import density_ratio
     from gancheck.measures.distances import distances
     from gancheck.measures.gradients import gradients
     from gancheck.measures.latent_paths import latent_paths
     from gancheck.measures.line_sampling import gap_mass
     from gancheck.measures.lipschitz import lipschitz
+    from gancheck.measures.local_dimension import local_dimension
+    from gancheck.measures.local_dimension import local_dimension
     from gancheck.measures.memorisation import memorisation
     from gancheck.measures.path import path_angle
     from gancheck.measures.rotation import rotation
@@ -29,6 +33,7 @@ if TYPE_CHECKING:
 __all__ = [
     "bridge_mass",
     "coverage",
+    "density_ratio",
     "distances",
     "emst",
     "gap_mass",
@@ -36,6 +41,7 @@ __all__ = [
     "hessian_spectrum",
     "latent_paths",
     "lipschitz",
+    "local_dimension",
     "local_stability",
     "memorisation",
     "path_angle",
@@ -45,6 +51,8 @@ __all__ = [
 _HOME = {
     "bridge_mass": "connectivity",
     "coverage": "coverage",
+    "density_ratio": "density_ratio",
+    "density_ratio": "density_ratio",
     "distances": "distances",
     "emst": "spanning_tree",
     "gap_mass": "line_sampling",
@@ -52,6 +60,8 @@ _HOME = {
     "hessian_spectrum": "spectrum",
     "latent_paths": "latent_paths",
     "lipschitz": "lipschitz",
+    "local_dimension": "local_dimension",
+    "local_dimension": "local_dimension",
     "local_stability": "stability",
     "memorisation": "memorisation",
     "path_angle": "path",
