@@ -42,6 +42,7 @@ bench: $(VENV)/.ready
 	$(BIN)/python benchmarks/bench_support.py
 	$(BIN)/python benchmarks/bench_spectrum.py
 	$(BIN)/python benchmarks/bench_dynamics.py
+	$(BIN)/python benchmarks/bench_gpu.py
 
 # About 30 minutes of one core the first time; finished runs are kept in reports/runs.
 gallery: $(VENV)/.ready

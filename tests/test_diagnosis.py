@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 
@@ -75,7 +76,7 @@ def test_importing_and_help_load_nothing_heavy(what: str) -> None:
 def test_measuring_needs_only_torch_numpy_scipy_pandas() -> None:
     """The rooms from games to measures run on a bare GPU image."""
     code = """
-import sys
+import runpy, sys
 class Block:
     def find_spec(self, name, path=None, target=None):
         if name.split('.')[0] in {'jinja2', 'matplotlib', 'typer', 'rich', 'pydantic',
@@ -87,9 +88,12 @@ import gancheck.training.train, gancheck.diagnosis
 from gancheck import measures
 from gancheck.games import analytic
 found = [getattr(measures, name) for name in measures.__all__]
+runpy.run_path('benchmarks/bench_gpu.py')
 print(measures.rotation(analytic.bilinear()).quantities['rotation'].value)
 """
     # sympy is not blocked: torch imports it itself
-    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
+    done = subprocess.run(
+        [sys.executable, "-c", code], capture_output=True, text=True, cwd=Path(__file__).parents[1]
+    )
     assert done.returncode == 0, done.stderr
     assert done.stdout.strip() == "1.0"
