@@ -15,13 +15,11 @@ if TYPE_CHECKING:
     from gancheck.measures.connectivity import bridge_mass
     from gancheck.measures.coverage import coverage
     from gancheck.measures.density_ratio import density_ratio
-    from gancheck.measures.density_ratio import density_ratio
     from gancheck.measures.distances import distances
     from gancheck.measures.gradients import gradients
     from gancheck.measures.latent_paths import latent_paths
     from gancheck.measures.line_sampling import gap_mass
     from gancheck.measures.lipschitz import lipschitz
-    from gancheck.measures.local_dimension import local_dimension
     from gancheck.measures.local_dimension import local_dimension
     from gancheck.measures.memorisation import memorisation
     from gancheck.measures.path import path_angle
@@ -52,7 +50,6 @@ _HOME = {
     "bridge_mass": "connectivity",
     "coverage": "coverage",
     "density_ratio": "density_ratio",
-    "density_ratio": "density_ratio",
     "distances": "distances",
     "emst": "spanning_tree",
     "gap_mass": "line_sampling",
@@ -60,7 +57,6 @@ _HOME = {
     "hessian_spectrum": "spectrum",
     "latent_paths": "latent_paths",
     "lipschitz": "lipschitz",
-    "local_dimension": "local_dimension",
     "local_dimension": "local_dimension",
     "local_stability": "stability",
     "memorisation": "memorisation",
