@@ -122,7 +122,7 @@ def support_size(pairs: int, samples: int) -> Quantity:
     Example:
         >>> q = support_size(0, 1000)
         >>> q.kind, round(q.value)
-        ('lower', 135405)
+        ('lower', 135407)
     """
     total = samples * (samples - 1) / 2
     if samples < 2 or not 0 <= pairs <= total:
