@@ -182,7 +182,6 @@ numbers = st.integers(-4, 4)
 
 
 # Hypothesis times the garbage collector in a callback, where an exception is reported, not raised.
-@pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")
 @settings(max_examples=20)
 @given(
     real=st.tuples(*[numbers] * 4),
