@@ -1,6 +1,7 @@
 """A report with every verdict, made by hand: what the page must cope with, in one object.
 
-The numbers are plausible and made up; the figures are drawn with the page's own hand.
+The numbers are plausible and made up; the figures are drawn with the page's own hand. A little over
+400 lines, because the one report holds every case a page must cope with.
 """
 
 from __future__ import annotations
