@@ -3,54 +3,14 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from functools import cache
-from typing import Any
 
 import pytest
-import torch
-from torch import nn
 
-from gancheck import content
-from gancheck.diagnosis import Measurement, Plan, Quantity, Verdict
-from gancheck.games import latents
-from gancheck.games.game import Game
-from gancheck.measures.density_ratio import density_ratio
+from gancheck.diagnosis import Quantity, Verdict
 from gancheck.measures.generator_signal import generator_signal
-from gancheck.measures.gradients import gradient_ratio
 from gancheck.measures.lipschitz import lipschitz
-from gancheck.measures.local_dimension import local_dimension
+from tests.diagnostics.measured import PLAN, about, measured, verdict, with_values
 from tests.oracles import tiny_game
-
-PLAN = Plan(samples=200, gradient_batch=16)
-
-
-@cache
-def measured(code: str) -> Any:
-    """A real measurement of a tiny GAN, whose quantities the tests then set."""
-    if code == "GC009":
-        critic = Game(
-            nn.Linear(2, 2), nn.Linear(2, 1), loss="wgan-gp", latent=latents.normal(2),
-            data=torch.randn(100, 2, generator=torch.Generator().manual_seed(0)),
-        )  # fmt: skip
-        return lipschitz(critic, PLAN)
-    measure = {"GC004": gradient_ratio, "GC010": local_dimension, "GC011": density_ratio}[code]
-    return measure(tiny_game(), PLAN)
-
-
-def with_values(code: str, fields: dict[str, Any] | None = None, **values: Quantity) -> Measurement:
-    found = measured(code)
-    return replace(found, quantities={**found.quantities, **values}, **(fields or {}))
-
-
-def about(value: float, spread: float) -> Quantity:
-    return Quantity(value=value, sampling_error=spread)
-
-
-def verdict(code: str, found: Measurement) -> Verdict:
-    finding = content.diagnostics()[code].judge(found)
-    assert finding.code == code
-    assert finding.because
-    return finding.verdict
 
 
 @pytest.mark.parametrize("loss", ["minimax", "non-saturating"])
