@@ -124,7 +124,8 @@ diagnostic = Diagnostic(
         "circles. Right: what one batch shows as it grows (dots: measured; line: the expected game "
         "plus noise over size), against the game's own share (band)."
     ),
-    headline="rotation",
+    headline="rotation_expected",
+    stand_in="rotation",
     threshold="0 descends, 1 circles; warns above 0.5",
     labels={
         "rotation": "rotational share of one batch, ‖A‖ / ‖J‖ (Frobenius)",

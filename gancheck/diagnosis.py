@@ -284,6 +284,7 @@ class Diagnostic:
             also takes `beside`, the raw p-values of the other tests of a report.
         caption: what the measurement's figure shows and how to read it; "" where it has none.
         headline: name of the quantity on the card.
+        stand_in: the one shown where that was not measured; "" where nothing is.
         labels: quantity name -> words on the page.
         threshold: the rule in words, for the card.
         definition: what stands folded under the finding.
@@ -300,6 +301,7 @@ class Diagnostic:
     definition: Definition
     labels: Mapping[str, str] = field(default_factory=dict)
     announces: bool = False
+    stand_in: str = ""
     caption: str = ""
 
 

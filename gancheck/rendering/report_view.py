@@ -272,14 +272,16 @@ def cards(report: Report, said: Sequence[Section], known: Mapping[str, Diagnosti
         diagnostic = known.get(finding.code)
         if diagnostic is None:
             continue
-        quantity = finding.quantities.get(diagnostic.headline)
+        measured = diagnostic.headline in finding.quantities
+        name = diagnostic.headline if measured else diagnostic.stand_in
+        quantity = finding.quantities.get(name)
         out.append(
             Card(
                 name=diagnostic.name,
                 anchor=section.anchor,
                 verdict=section.verdict,
                 number=describe(quantity) if quantity else None,
-                label=_sentence(diagnostic.labels.get(diagnostic.headline, "")) if quantity else "",
+                label=_sentence(diagnostic.labels.get(name, "")) if quantity else "",
                 threshold=_sentence(diagnostic.threshold),
                 strip=strip(quantity, diagnostic.threshold, finding.verdict) if quantity else None,
             )

@@ -20,6 +20,7 @@ from gancheck.measures.figures import figure_of
 from gancheck.measures.rotation import rotation
 from gancheck.measures.spectrum import hessian_spectrum
 from gancheck.measures.stability import local_stability
+from gancheck.rendering import render_report
 from tests.diagnostics.measured import CODES, PLAN, measured
 from tests.oracles import tiny_game
 
@@ -117,3 +118,12 @@ def _same(a: list[Any], b: list[Any]) -> bool:
         torch.equal(x, y) if isinstance(x, torch.Tensor) and isinstance(y, torch.Tensor) else x == y
         for x, y in zip(a, b, strict=True)
     )
+
+
+def test_a_card_shows_what_stands_in_for_a_headline_that_was_not_measured() -> None:
+    diagnostic = content.diagnostics()["GC003"]
+    assert {diagnostic.headline, diagnostic.stand_in} <= set(diagnostic.labels)
+    alone = diagnose(analytic.bilinear(), codes=["GC003"])
+    assert diagnostic.headline not in alone["GC003"].quantities
+    cards = render_report(alone).split('class="cards"')[1].split("</ul>")[0]
+    assert "otational share of one batch" in cards
