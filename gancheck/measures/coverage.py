@@ -367,7 +367,9 @@ def _plot_modes(ax: Axes, found: Coverage) -> None:
     ax.set_ylim(len(rows) - 0.4, -0.6)
     end = 1.05 * max(max(row["high"], row["real_share"]) for row in rows)
     ax.set_xlim(0.0, end)
-    set_ticks(ax, "x", [0.0, end / 2, end], [f"{t:.1%}" for t in (0.0, end / 2, end)])
+    step = next(t for t in (0.01, 0.02, 0.05, 0.1, 0.2, 0.5) if end <= 5.0 * t or t == 0.5)
+    ticks = np.arange(0.0, end, step)
+    set_ticks(ax, "x", ticks, [f"{t:.0%}" for t in ticks])
     y_title(ax, "share of each mode: generated with interval, real as a stroke")
 
 
