@@ -227,6 +227,7 @@ class PlayerHessian:
             rows.append(
                 {
                     "player": self._player,
+                    "group": "all",
                     "eigenvalue": float(value),
                     "residual": float(residual),
                     "converged": bool(converged),

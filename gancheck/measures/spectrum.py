@@ -34,12 +34,13 @@ from gancheck.measures.figures import (
     x_title,
     y_title,
 )
+from gancheck.measures.parameter_groups import group_rows
 from gancheck.measures.player_hessian import PlayerHessian, mean_and_error
 from gancheck.operators.admission import admit_game
 from gancheck.operators.budget import Budget
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Callable, Mapping, Sequence
 
     from matplotlib.axes import Axes
 
@@ -155,6 +156,7 @@ def hessian_spectrum(
     plan: Plan | None = None,
     *,
     each: int = 5,
+    groups: Mapping[str, Sequence[str]] | None = None,
     budget: Budget | None = None,
     announce: Callable[[str], None] | None = None,
 ) -> HessianSpectrum:
@@ -164,6 +166,8 @@ def hessian_spectrum(
         game: any game.
         plan: batch size, number of batches, seed.
         each: eigenvalues resolved at each end on the first batch.
+        groups: parts of a player that are measured alone too, such as `{"G.block1": []}` or
+            `{"D.norms": ["*.weight"]}`; see `gancheck.measures.parameter_groups`.
         budget: products or seconds for everything together; where it is gone the measurement ends
             with what it has, and names that it did not reach are absent.
         announce: told for each player what is planned (parameters, memory, products, seconds)
@@ -176,8 +180,8 @@ def hessian_spectrum(
         batch (error: half a 95 % interval); `batch_part_` (how much of the larger end is the
         batch's) and `settling_batch_` (the batch size at which that would be 5 %). For the
         generator `diversity_curvature` and `diversity_slope`, see `gancheck.measures.diversity`.
-        The table has a row for each resolved pair, with its quotient on fresh batches and the 95 %
-        interval of that.
+        The table has a row for each resolved pair, of a group too, with its quotient on fresh
+        batches and the 95 % interval of that.
 
     Raises:
         ValueError: each below 1, or a batch size above the size of finite data.
@@ -201,10 +205,11 @@ def hessian_spectrum(
         for part in parts.values():
             getattr(part, step)()
     along = _along_diversity(game, plan, budget)
+    of_groups = group_rows(game, plan, groups or {}, fresh_seeds(plan), each=each, budget=budget)
     stopped = budget is not None and not all(part.finished for part in parts.values())
     return HessianSpectrum(
         quantities={k: q for part in parts.values() for k, q in part.quantities().items()} | along,
-        rows=[row for part in parts.values() for row in part.rows()],
+        rows=[row for part in parts.values() for row in part.rows()] + of_groups,
         provenance={
             "batch_size": plan.batch_size,
             "batches": 1 if game.analytic else plan.batches,

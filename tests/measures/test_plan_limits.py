@@ -9,7 +9,7 @@ import torch
 from torch import nn
 
 from gancheck import content
-from gancheck.audit import diagnose, parse_bytes
+from gancheck.audit import _within, diagnose, parse_bytes
 from gancheck.diagnosis import Plan, Verdict
 from gancheck.games import data, latents, networks
 from gancheck.games.game import Game
@@ -30,7 +30,7 @@ def game(**options: object) -> Game:
     )
 
 
-@pytest.mark.parametrize("limit", [{"products": 20}, {"seconds": 0.01}])
+@pytest.mark.parametrize("limit", [{"products": 20}, {"seconds": 1e-6}])
 def test_a_spent_plan_ends_undecided_and_never_sound(limit: dict[str, float]) -> None:
     report = diagnose(game(), codes=CURVATURE, plan=Plan(batch_size=32, **limit))
     assert report.complete  # every diagnostic ran; what they lacked was products
@@ -38,10 +38,11 @@ def test_a_spent_plan_ends_undecided_and_never_sound(limit: dict[str, float]) ->
         assert report[code].verdict in (Verdict.undecided, Verdict.not_applicable), code
 
 
-def test_the_reports_budget_reaches_into_a_measure() -> None:
-    report = diagnose(game(), codes=["GC001"], plan=Plan(batch_size=32), budget=0.3)
-    assert report["GC001"].measurement.stopped
-    assert report["GC001"].verdict is Verdict.undecided
+def test_what_is_left_of_the_reports_budget_is_the_next_measures() -> None:
+    assert _within(Plan(), 10.0, 7.0).seconds == 3.0
+    assert _within(Plan(seconds=1.0), 10.0, 7.0).seconds == 1.0
+    assert _within(Plan(seconds=1.0), None, 7.0).seconds == 1.0
+    assert _within(Plan(), 10.0, 11.0).seconds > 0.0
 
 
 def test_each_measure_of_curvature_announces_its_plan() -> None:
