@@ -1,9 +1,9 @@
 """How is a normalisation layer differentiated twice quickly, and three times rightly?
 
-torch differentiates batch, layer and group norm exactly twice, by a chain of some thirty
-elementwise operations: on a DCGAN a sixth of a Hessian-vector product. Its third derivative is
-silently wrong (seen in torch 2.13, float64, no warning): the formulas take the saved mean and
-scale for constants. A gradient penalty through a normalised critic has its Hessian there.
+torch differentiates its normalisation layers exactly twice, by a chain of some thirty elementwise
+operations: on a DCGAN a sixth of a Hessian-vector product. Its third derivative of batch, layer and
+instance norm is silently wrong (seen in torch 2.13, float64, no warning; that of group norm is
+right). A gradient penalty through such a critic has its Hessian there.
 
 Here the second derivative takes seven passes, by the closed form below, with torch's own fused
 kernels for the first; further ones go through the plain definition. With means over the M entries
