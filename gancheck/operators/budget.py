@@ -56,8 +56,10 @@ class Budget:
 
     @property
     def left(self) -> float:
-        """Products that may still be spent; infinite where only time is limited."""
-        return math.inf if self.products is None else max(self.products - self.spent, 0)
+        """Products that may still be spent; infinite where only time is limited, 0 once it is up."""
+        if self.exhausted:
+            return 0
+        return math.inf if self.products is None else self.products - self.spent
 
     @property
     def exhausted(self) -> bool:

@@ -214,10 +214,8 @@ class Search:
 
 
 def room(budget: Budget | None) -> float:
-    """Products that may still be spent; none once the seconds are gone."""
-    if budget is None:
-        return float("inf")
-    return 0.0 if budget.exhausted else budget.left
+    """Products that may still be spent, without limit where there is no budget."""
+    return float("inf") if budget is None else budget.left
 
 
 def gone(budget: Budget | None, reserve: int) -> bool:
