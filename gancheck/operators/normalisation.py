@@ -302,8 +302,11 @@ def _channel_sums(a: Tensor, b: Tensor) -> Tensor:
 def _multiple(
     x: Tensor, mean: Tensor, scale: Tensor, factor: Tensor, offset: Tensor | None
 ) -> Tensor:
-    """Factor x' + offset in one fused pass."""
-    return functional.batch_norm(x, mean, scale**-2, factor, offset, eps=0.0)
+    """Factor x' + offset in one fused pass.
+
+    By the kernel: `functional.batch_norm` of torch up to 2.11 refuses an eps of zero.
+    """
+    return torch.native_batch_norm(x, factor, offset, mean, scale**-2, not _TRAIN, 0.0, 0.0)[0]
 
 
 def _channels(per_channel: Tensor, like: Tensor) -> Tensor:
