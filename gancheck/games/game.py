@@ -22,7 +22,7 @@ from torch.func import functional_call
 from gancheck.games import semantics
 from gancheck.games.batch import Batch, Player, StepRule
 from gancheck.games.data import as_sampler
-from gancheck.games.losses import CallableLoss, Loss, resolve
+from gancheck.games.losses import CallableLoss, Loss, as_loss
 from gancheck.games.preserved import Kept
 
 if TYPE_CHECKING:
@@ -43,7 +43,7 @@ class Game:
     Args:
         generator: z [n, latent size] -> samples [n, ...].
         discriminator: samples -> one number each ([n] or [n, 1]).
-        loss: a name (`minimax`, `lsgan`, `wgan-gp`, ...: `gancheck.games.losses.LOSSES`) or a pair
+        loss: a name of `gancheck.games.losses.LOSSES` (`minimax`, `wgan-gp`), a `Loss`, or a pair
             (generator loss, discriminator loss) of callables f(score, real, fake) -> scalar, where
             `score` is the discriminator; both are minimised.
         latent: from `gancheck.latents`.
@@ -69,7 +69,7 @@ class Game:
         generator: nn.Module,
         discriminator: nn.Module,
         *,
-        loss: str | tuple[LossFunction, LossFunction],
+        loss: str | Loss | tuple[LossFunction, LossFunction],
         latent: Latent,
         data: Any,
         discriminator_output: Literal["logit", "probability"] = "logit",
@@ -92,9 +92,7 @@ class Game:
             "generator": generator,
             "discriminator": discriminator,
         }
-        self.loss: Loss | CallableLoss = (
-            resolve(loss) if isinstance(loss, str) else CallableLoss(*loss)
-        )
+        self.loss: Loss | CallableLoss = as_loss(loss)
         self.latent = latent
         self.data = as_sampler(data)
         self.discriminator_output = discriminator_output

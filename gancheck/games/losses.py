@@ -1,6 +1,6 @@
 """What does each player minimise?
 
-Seven named pairs of losses in terms of the discriminator's score s (a logit where `probabilistic`),
+Named pairs of losses in terms of the discriminator's score s (a logit where `probabilistic`),
 real samples x and generated samples G(z); both players minimise their own.
 
 ==============  ========================================  =========================
@@ -13,7 +13,14 @@ lsgan-centred   E (s(x) - 1)^2 / 2 + E (s(G) + 1)^2 / 2   E s(G(z))^2 / 2
 hinge           E max(0, 1 - s(x)) + E max(0, 1 + s(G))   -E s(G(z))
 wgan            E s(G(z)) - E s(x)                        -E s(G(z))
 wgan-gp         that + 10 E (||grad s(x')|| - 1)^2        -E s(G(z))
+wgan-lp         the same with max(0, .) about the slope   -E s(G(z))
+relativistic    E softplus(-r(x)) + E softplus(r(G))      real and generated swapped
+fgan-...        minus the bound of `games.f_gan`          the bound itself
 ==============  ========================================  =========================
+
+r(x) = s(x) - E s(G(z)) and r(G) = s(G(z)) - E s(x): how much more real than the average of the
+other kind a sample looks. The means are taken over the batch, so this loss is no mean over samples.
+The fgan losses are fgan-kl, fgan-reverse-kl, fgan-pearson and fgan-hellinger.
 
 With d = sigmoid(s), softplus(-s) = -log d and softplus(s) = -log(1 - d): the first row is the
 game of Goodfellow et al. written so that no logarithm of zero is ever taken. torch's softplus
@@ -25,19 +32,27 @@ and what G wants it to say. They are 0, 1, 1 in lsgan and -1, 1, 0 in lsgan-cent
 flow can drop modes (`centred-least-squares-drops-modes`).
 
 Source: Goodfellow et al. (2014); Mao et al. (2017) for both codings; Lim & Ye (2017) and Miyato et
-al. (2018) for hinge; Arjovsky et al. (2017); Gulrajani et al. (2017).
+al. (2018) for hinge; Arjovsky et al. (2017); Gulrajani et al. (2017); Petzka et al. (2018) for
+wgan-lp; Jolicoeur-Martineau (2019) for the relativistic average; Nowozin et al. (2016) for f-GAN.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from dataclasses import dataclass
 from types import MappingProxyType
-from typing import TYPE_CHECKING, Protocol, runtime_checkable
+from typing import TYPE_CHECKING
 
 from torch.nn import functional
 
-from gancheck.games.penalties import GULRAJANI_WEIGHT, Score, interpolated_penalty
+from gancheck.games.f_gan import F_DIVERGENCES, FDivergence
+from gancheck.games.loss_pair import (
+    CallableLoss,
+    Loss,
+    LossFunction,
+    PlayerLoss,
+    scores,
+    softplus,
+)
+from gancheck.games.penalties import GULRAJANI_WEIGHT, interpolated_penalty, one_sided_penalty
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -45,122 +60,42 @@ if TYPE_CHECKING:
     import torch
     from torch import Tensor
 
-__all__ = ["LOSSES", "CallableLoss", "Loss", "LossFunction", "PlayerLoss", "resolve", "scores"]
+    from gancheck.games.penalties import Score
 
-
-LossFunction = Callable[[Score, "Tensor", "Tensor"], "Tensor"]
-"""A user's own loss: (score, real, fake) -> scalar."""
-
-
-@runtime_checkable
-class PlayerLoss(Protocol):
-    """One player's loss: the discriminator as a function, real and fake samples -> scalar."""
-
-    def __call__(
-        self, score: Score, real: Tensor, fake: Tensor, *, rng: torch.Generator | None = None
-    ) -> Tensor:
-        """Evaluate on one batch; `rng` feeds losses that draw random points, others ignore it."""
-        ...
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Loss:
-    """A named pair of losses.
-
-    Attributes:
-        name: as on the command line.
-        generator: what the generator minimises.
-        discriminator: what the discriminator minimises.
-        probabilistic: sigmoid(score) is read as the probability that a sample is real.
-        zero_sum: L_G + L_D does not depend on the generator, so that L_G may be replaced by -L_D
-            without changing either player's gradient.
-        smooth: twice differentiable in scores and input gradients everywhere. hinge has its kinks
-            at scores of +-1, wgan-gp at points where the critic's gradient vanishes; elsewhere
-            both are smooth.
-        separable: both losses are means over samples, so that a batch may be cut into parts.
-    """
-
-    name: str
-    generator: PlayerLoss
-    discriminator: PlayerLoss
-    probabilistic: bool
-    zero_sum: bool
-    smooth: bool
-    separable: bool = True
-
-
-class CallableLoss:
-    """A user's pair of functions f(score, real, fake) with the interface of a named loss."""
-
-    name = "custom"
-    probabilistic = False
-    separable = False
-
-    def __init__(self, generator: LossFunction, discriminator: LossFunction) -> None:
-        self.generator = _without_rng(generator)
-        self.discriminator = _without_rng(discriminator)
-
-
-def _without_rng(function: LossFunction) -> PlayerLoss:
-    """A user's function draws nothing that this package would have to seed."""
-
-    def loss(
-        score: Score, real: Tensor, fake: Tensor, *, rng: torch.Generator | None = None
-    ) -> Tensor:
-        del rng
-        return function(score, real, fake)
-
-    return loss
-
-
-def scores(score: Score, samples: Tensor) -> Tensor:
-    """Call a discriminator and return one score a sample.
-
-    Args:
-        score: the discriminator.
-        samples: [n, ...].
-
-    Returns:
-        Scores [n].
-
-    Raises:
-        ValueError: the discriminator returned neither [n] nor [n, 1].
-    """
-    out = score(samples)
-    count = len(samples)
-    if out.shape not in ((count,), (count, 1)):
-        raise ValueError(
-            f"a discriminator must return one score a sample, [{count}] or [{count}, 1], "
-            f"got {list(out.shape)}"
-        )
-    return out.reshape(count)
-
-
-def _softplus(s: Tensor) -> Tensor:
-    """log(1 + e^s), exact to float64's rounding: e^-40 is below it, and e^40 fits into float32."""
-    return functional.softplus(s, threshold=40.0)
+__all__ = [
+    "CROSS_ENTROPY",
+    "LOSSES",
+    "CallableLoss",
+    "Loss",
+    "LossFunction",
+    "PlayerLoss",
+    "as_loss",
+    "resolve",
+    "scores",
+    "softplus",
+]
 
 
 def _cross_entropy_discriminator(
     score: Score, real: Tensor, fake: Tensor, *, rng: torch.Generator | None = None
 ) -> Tensor:
     del rng
-    on_real = _softplus(-scores(score, real)).mean()
-    return on_real + _softplus(scores(score, fake)).mean()
+    on_real = softplus(-scores(score, real)).mean()
+    return on_real + softplus(scores(score, fake)).mean()
 
 
 def _saturating_generator(
     score: Score, real: Tensor, fake: Tensor, *, rng: torch.Generator | None = None
 ) -> Tensor:
     del real, rng
-    return -_softplus(scores(score, fake)).mean()
+    return -softplus(scores(score, fake)).mean()
 
 
 def _non_saturating_generator(
     score: Score, real: Tensor, fake: Tensor, *, rng: torch.Generator | None = None
 ) -> Tensor:
     del real, rng
-    return _softplus(-scores(score, fake)).mean()
+    return softplus(-scores(score, fake)).mean()
 
 
 def _least_squares_discriminator(
@@ -214,6 +149,61 @@ def _penalised_critic(
 ) -> Tensor:
     penalty = interpolated_penalty(score, real, fake, rng=rng)
     return _critic(score, real, fake) + GULRAJANI_WEIGHT * penalty
+
+
+def _one_sided_critic(
+    score: Score, real: Tensor, fake: Tensor, *, rng: torch.Generator | None = None
+) -> Tensor:
+    penalty = one_sided_penalty(score, real, fake, rng=rng)
+    return _critic(score, real, fake) + GULRAJANI_WEIGHT * penalty
+
+
+def _relativistic(score: Score, wanted: Tensor, unwanted: Tensor) -> Tensor:
+    """What minimising makes the first look more real than the mean of the second, and back."""
+    up, down = scores(score, wanted), scores(score, unwanted)
+    return softplus(down.mean() - up).mean() + softplus(down - up.mean()).mean()
+
+
+def _relativistic_discriminator(
+    score: Score, real: Tensor, fake: Tensor, *, rng: torch.Generator | None = None
+) -> Tensor:
+    del rng
+    return _relativistic(score, real, fake)
+
+
+def _relativistic_generator(
+    score: Score, real: Tensor, fake: Tensor, *, rng: torch.Generator | None = None
+) -> Tensor:
+    del rng
+    return _relativistic(score, fake, real)
+
+
+def _f_gan(name: str, divergence: FDivergence) -> Loss:
+    """The zero-sum game on a variational bound: D raises it, G lowers it.
+
+    The generator's loss leaves out the term on real samples, which it cannot move.
+    """
+
+    def of_discriminator(
+        score: Score, real: Tensor, fake: Tensor, *, rng: torch.Generator | None = None
+    ) -> Tensor:
+        del rng
+        return -divergence.bound(scores(score, real), scores(score, fake))
+
+    def of_generator(
+        score: Score, real: Tensor, fake: Tensor, *, rng: torch.Generator | None = None
+    ) -> Tensor:
+        del real, rng
+        return -divergence.on_fake(scores(score, fake)).mean()
+
+    return Loss(
+        name=f"fgan-{name}",
+        generator=of_generator,
+        discriminator=of_discriminator,
+        probabilistic=False,
+        zero_sum=True,
+        smooth=True,
+    )
 
 
 def _linear_generator(
@@ -279,11 +269,34 @@ _ALL = (
         probabilistic=False,
         zero_sum=False,  # the penalty moves with the generated samples
         smooth=False,
+        gradient_penalty=GULRAJANI_WEIGHT,
     ),
+    Loss(
+        name="wgan-lp",
+        generator=_linear_generator,
+        discriminator=_one_sided_critic,
+        probabilistic=False,
+        zero_sum=False,
+        smooth=False,
+    ),
+    Loss(
+        name="relativistic",
+        generator=_relativistic_generator,
+        discriminator=_relativistic_discriminator,
+        probabilistic=False,  # its sigmoid is no probability of a sample on its own
+        zero_sum=False,
+        smooth=True,
+        separable=False,
+        generator_sees_real=True,
+    ),
+    *(_f_gan(name, divergence) for name, divergence in F_DIVERGENCES.items()),
 )
 
 LOSSES: Mapping[str, Loss] = MappingProxyType({loss.name: loss for loss in _ALL})
 """Every named loss."""
+
+CROSS_ENTROPY = ("minimax", "non-saturating")
+"""The losses whose discriminator minimises the cross entropy of real against generated."""
 
 
 def resolve(name: str) -> Loss:
@@ -305,3 +318,14 @@ def resolve(name: str) -> Loss:
     if name not in LOSSES:
         raise ValueError(f"loss must be one of {', '.join(LOSSES)}, got {name!r}")
     return LOSSES[name]
+
+
+def as_loss(loss: str | Loss | tuple[LossFunction, LossFunction]) -> Loss | CallableLoss:
+    """A pair of losses from its name, from itself, or from a user's two functions (L_G, L_D).
+
+    Raises:
+        ValueError: no loss has this name.
+    """
+    if isinstance(loss, Loss):
+        return loss
+    return resolve(loss) if isinstance(loss, str) else CallableLoss(*loss)

@@ -7,7 +7,8 @@ so that second derivatives of the game are right.
 `input_slopes` is a norm, so it has a kink where the gradient vanishes; autograd returns the
 subgradient zero there.
 
-Source: Gulrajani et al. (2017) for `interpolated_penalty`; Mescheder et al. (2018) for `r1`.
+Source: Gulrajani et al. (2017) for `interpolated_penalty`; Petzka et al. (2018) for
+`one_sided_penalty`; Mescheder et al. (2018) for `r1`, which on generated samples is their R2.
 """
 
 from __future__ import annotations
@@ -17,7 +18,15 @@ from collections.abc import Callable
 import torch
 from torch import Tensor
 
-__all__ = ["GULRAJANI_WEIGHT", "Score", "input_slopes", "interpolate", "interpolated_penalty", "r1"]
+__all__ = [
+    "GULRAJANI_WEIGHT",
+    "Score",
+    "input_slopes",
+    "interpolate",
+    "interpolated_penalty",
+    "one_sided_penalty",
+    "r1",
+]
 
 Score = Callable[[Tensor], Tensor]
 """The discriminator as a function: samples [n, ...] -> scores [n] or [n, 1]."""
@@ -110,12 +119,35 @@ def interpolated_penalty(
     return (slopes - 1.0).square().mean()
 
 
+def one_sided_penalty(
+    score: Score, real: Tensor, fake: Tensor, *, rng: torch.Generator | None = None
+) -> Tensor:
+    """Mean squared excess over slope 1 between real and fake samples, without its factor.
+
+    Args:
+        score: the critic.
+        real: samples [n, ...].
+        fake: samples [m, ...].
+        rng: CPU generator of the interpolation weights, see `interpolate`.
+
+    Returns:
+        E max(0, ||grad s(x)|| - 1)^2, a scalar: a critic that is flatter than 1 pays nothing.
+
+    Example:
+        >>> flat = lambda x: 0.5 * x[:, 0]
+        >>> one_sided_penalty(flat, torch.zeros(4, 1), torch.ones(4, 1)).item()
+        0.0
+    """
+    slopes = input_slopes(score, interpolate(real, fake, rng=rng))
+    return (slopes - 1.0).clamp_min(0.0).square().mean()
+
+
 def r1(score: Score, real: Tensor) -> Tensor:
-    """Half the mean squared slope at real samples, without its factor gamma.
+    """Half the mean squared slope at given samples, without its factor gamma.
 
     Args:
         score: the discriminator.
-        real: samples [n, ...].
+        real: samples [n, ...]: real ones for R1, generated ones for R2.
 
     Returns:
         E ||grad s(x)||^2 / 2, a scalar, smooth also where the gradient vanishes.

@@ -25,7 +25,7 @@ import numpy as np
 import torch
 
 from gancheck.diagnosis import Measurement, NotApplicable, Plan, Quantity
-from gancheck.games.penalties import GULRAJANI_WEIGHT, input_slopes, interpolate
+from gancheck.games.penalties import input_slopes, interpolate
 from gancheck.games.semantics import on_batch_statistics
 from gancheck.measures.figures import (
     DISCRIMINATOR,
@@ -217,9 +217,9 @@ def _of_critic(game: Game, s: np.ndarray, gaps: np.ndarray) -> dict[str, Quantit
     if game.loss.name not in ("wgan", "wgan-gp"):
         return {}
     out = {"critic_gap": _mean(gaps)}
-    if game.loss.name == "wgan" or not s.mean() > 0.0 or len(s) < 2:
+    if not game.loss.gradient_penalty or not s.mean() > 0.0 or len(s) < 2:
         return out
-    pull = gaps / (2.0 * GULRAJANI_WEIGHT)
+    pull = gaps / (2.0 * game.loss.gradient_penalty)
     out["slope_weighted"] = _ratio(s * s, s)
     out["slope_predicted"] = _ratio(pull, s, plus=1.0)
     out["slope_mismatch"] = _ratio(s * s - pull, s, plus=-1.0)

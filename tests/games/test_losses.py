@@ -46,7 +46,33 @@ def closed_form(name: str, s_real: np.ndarray, s_fake: np.ndarray) -> tuple[floa
         "wgan": (-s_fake.mean(), -(s_real.mean() - s_fake.mean())),
         # the identity has slope exactly 1: its penalty is nought
         "wgan-gp": (-s_fake.mean(), -(s_real.mean() - s_fake.mean())),
+        "wgan-lp": (-s_fake.mean(), -(s_real.mean() - s_fake.mean())),
+        "relativistic": (
+            relativistic_average(s_fake, s_real),
+            relativistic_average(s_real, s_fake),
+        ),
+        # T = g(s) and f*(T) of the papers' tables, T written out
+        "fgan-kl": (-np.exp(s_fake - 1).mean(), np.exp(s_fake - 1).mean() - s_real.mean()),
+        "fgan-reverse-kl": (
+            -(-1 - np.log(np.exp(-s_fake))).mean(),
+            (-1 - np.log(np.exp(-s_fake))).mean() + np.exp(-s_real).mean(),
+        ),
+        "fgan-pearson": (
+            -(s_fake**2 / 4 + s_fake).mean(),
+            (s_fake**2 / 4 + s_fake).mean() - s_real.mean(),
+        ),
+        "fgan-hellinger": (
+            -((1 - np.exp(-s_fake)) / np.exp(-s_fake)).mean(),
+            ((1 - np.exp(-s_fake)) / np.exp(-s_fake)).mean() - (1 - np.exp(-s_real)).mean(),
+        ),
     }[name]
+
+
+def relativistic_average(up: np.ndarray, down: np.ndarray) -> float:
+    """-E log sigmoid(up - E down) - E log(1 - sigmoid(down - E up))."""
+    first = 1 / (1 + np.exp(-(up - down.mean())))
+    second = 1 / (1 + np.exp(-(down - up.mean())))
+    return -np.log(first).mean() - np.log(1 - second).mean()
 
 
 @pytest.mark.parametrize("name", LOSSES)
@@ -218,3 +244,53 @@ def test_an_unknown_loss_is_refused_with_the_names_there_are() -> None:
         match="one of minimax, non-saturating, lsgan, lsgan-centred, hinge, wgan, wgan-gp",
     ):
         resolve("wasserstein")
+
+
+P, Q = np.array([0.1, 0.25, 0.65]), np.array([0.5, 0.3, 0.2])
+DIVERGENCES = {
+    "fgan-kl": (lambda u: u * np.log(u), lambda u: 1 + np.log(u)),
+    "fgan-reverse-kl": (lambda u: -np.log(u), np.log),
+    "fgan-pearson": (lambda u: (u - 1) ** 2, lambda u: 2 * (u - 1)),
+    "fgan-hellinger": (lambda u: (np.sqrt(u) - 1) ** 2, lambda u: np.log(u) / 2),
+}
+
+
+@pytest.mark.parametrize("name", DIVERGENCES)
+def test_an_f_gan_attains_its_divergence_at_the_score_of_its_table_and_nowhere_more(
+    name: str,
+) -> None:
+    # twenty samples of each law on three points: frequencies are exactly the probabilities
+    f, best = DIVERGENCES[name]
+    real = torch.tensor(np.repeat(np.arange(3), (20 * P).round().astype(int)))
+    fake = torch.tensor(np.repeat(np.arange(3), (20 * Q).round().astype(int)))
+    p, q = (np.bincount(x.numpy(), minlength=3) / len(x) for x in (real, fake))
+    divergence = (q * f(p / q)).sum()
+    score = torch.tensor(best(p / q), requires_grad=True)
+    value = LOSSES[name].discriminator(lambda x: score[x[:, 0]], real[:, None], fake[:, None])
+    assert -value.item() == pytest.approx(divergence, rel=1e-12)
+    (slope,) = torch.autograd.grad(value, score)
+    assert slope.abs().max().item() < 1e-12
+    rng = torch.Generator().manual_seed(0)
+    for _ in range(20):
+        other = score.detach() + 0.5 * torch.randn(3, generator=rng, dtype=torch.float64)
+        bound = LOSSES[name].discriminator(
+            lambda x, s=other: s[x[:, 0]], real[:, None], fake[:, None]
+        )
+        assert -bound.item() < divergence
+
+
+def test_the_relativistic_loss_does_not_feel_a_shift_of_all_scores() -> None:
+    real, fake = column([0.3, 2.5, -1.7]), column([-2.2, 0.4, 1.0])
+    loss = LOSSES["relativistic"]
+    for player in (loss.generator, loss.discriminator):
+        here = player(identity, real, fake).item()
+        assert player(lambda x: x[:, 0] + 7.0, real, fake).item() == pytest.approx(here, rel=1e-13)
+
+
+def test_one_sided_and_two_sided_penalties_agree_above_slope_one_and_differ_below() -> None:
+    real, fake = column([0.0, 1.0]), column([2.0, 3.0])
+    steep, flat = (lambda x: 3.0 * x[:, 0]), (lambda x: 0.25 * x[:, 0])
+    two, one = LOSSES["wgan-gp"].discriminator, LOSSES["wgan-lp"].discriminator
+    assert one(steep, real, fake).item() == pytest.approx(two(steep, real, fake).item(), rel=1e-14)
+    gap = two(flat, real, fake).item() - one(flat, real, fake).item()
+    assert gap == pytest.approx(10 * 0.75**2, rel=1e-13)
