@@ -24,7 +24,7 @@ from scipy import stats
 
 from gancheck.diagnosis import Measurement, NotApplicable, Plan, Quantity
 from gancheck.games.batch import Batch
-from gancheck.games.losses import LOSSES
+from gancheck.games.losses import LOSSES, Loss
 from gancheck.measures.equilibrium import dealt, u_statistic
 from gancheck.measures.figures import (
     GENERATOR,
@@ -117,7 +117,7 @@ def generator_signal(game: Game, plan: Plan | None = None) -> GeneratorSignal:
     Returns:
         `generator_gradient` (squared norm of the expected gradient, unbiased, so it may be
         negative), `gradient_signal` (that over the mean squared norm of one minibatch's gradient);
-        for a named loss `silent_share` (generated samples at which its derivative in the score is
+        for a named loss that is a mean over samples `silent_share` (generated samples at which its derivative in the score is
         exactly zero in float32).
 
     Raises:
@@ -230,7 +230,7 @@ def numerical_shares(game: Game, fake: np.ndarray) -> dict[str, Quantity]:
     """Shares of generated samples at which float32 has no number left, from their scores [n].
 
     Returns:
-        For a named loss `silent_share`: the derivative of the generator's loss in the score is
+        For a named loss that is a mean over samples `silent_share`: the derivative of the generator's loss in the score is
         exactly 0. For log-odds also `rounded_share`: d = sigmoid(s) is exactly 0 or 1, so that a
         loss written with log d or log(1 - d) has no gradient or an infinite one. A discriminator
         that ends in a sigmoid counts in both where its output lies within the dtype's rounding of
@@ -242,7 +242,7 @@ def numerical_shares(game: Game, fake: np.ndarray) -> dict[str, Quantity]:
         edge = float(torch.logit(torch.tensor(torch.finfo(game.dtype).eps, dtype=torch.float64)))
         clipped = s.abs() >= abs(edge) * (1.0 - 1e-6)  # the two ends differ by their own rounding
     out: dict[str, Quantity] = {}
-    if game.loss.name in LOSSES:
+    if isinstance(game.loss, Loss) and game.loss.separable:
         slope = _slopes(game, s)
         out["silent_share"] = share(int(((slope == 0.0) | clipped).sum()), len(s))
     if game.loss.probabilistic:
@@ -271,20 +271,20 @@ def times_fitting(game: Game) -> int:
 def own_minibatches(game: Game, plan: Plan) -> list[Batch]:
     """Disjoint minibatches for the generator's loss, latents fresh.
 
-    No named generator's loss looks at real samples, so where the data hold too few for disjoint
+    Few generators' losses look at real samples, so where the data hold too few for disjoint
     minibatches one real minibatch serves them all.
 
     Raises:
-        NotApplicable: too few real samples for a loss of the user's own, which may look at them.
+        NotApplicable: too few real samples for a generator's loss that may look at them.
     """
     count = times_fitting(game)
     limit = game.data.size
     if limit is None or limit >= count * plan.gradient_batch:
         return dealt(game, plan.gradient_batch, count, plan.seed + 1)
-    if game.loss.name not in LOSSES:
+    if game.loss.generator_sees_real:
         if limit < 4 * plan.gradient_batch:
             raise NotApplicable(
-                f"a loss of your own may look at real samples, and {limit} of them hold no four "
+                f"the generator's loss may look at real samples, and {limit} of them hold no four "
                 f"disjoint minibatches of {plan.gradient_batch}; give more data or a smaller "
                 "gradient batch"
             )
@@ -328,7 +328,7 @@ def _slopes(game: Game, s: Tensor) -> Tensor:
     s = s.detach().clone().requires_grad_()
     with torch.enable_grad():
         # the loss is a mean over samples: times n it is the sum, and no share underflows for n
-        loss = len(s) * game.loss.generator(lambda x: x, s, s)
+        loss = len(s) * LOSSES[game.loss.name].generator(lambda x: x, s, s)
         (slope,) = torch.autograd.grad(loss, s)
     return slope
 

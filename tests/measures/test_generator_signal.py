@@ -161,10 +161,14 @@ def test_a_probability_within_rounding_of_its_ends_has_no_logit() -> None:
 def test_every_named_loss_is_measured_and_drawn(loss: str) -> None:
     game = play(Quadratic(0.3, 0.2, -3.0), loss)
     found = gradients(game, PLAN)
-    assert {"generator_gradient", "gradient_signal", "silent_share"} <= set(found.quantities)
+    assert {"generator_gradient", "gradient_signal"} <= set(found.quantities)
+    # where a sample's score acts through the mean of the batch, it has no slope of its own
+    assert ("silent_share" in found.quantities) == LOSSES[loss].separable
     assert ("gradient_ratio" in found.quantities) == LOSSES[loss].probabilistic
     finding = content.diagnostics()["GC004"].judge(found)
-    assert finding.verdict is Verdict.sound
+    # pearson's generator is flat at a score of -2, in the midst of these samples
+    flat = loss == "fgan-pearson"
+    assert finding.verdict is (Verdict.undecided if flat else Verdict.sound)
     assert all(math.isfinite(q.value) for q in found.quantities.values())
     for width in (690, 340):
         figure_of(found.plot(width)).canvas.draw()
