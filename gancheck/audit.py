@@ -9,11 +9,9 @@ what was measured is kept.
 from __future__ import annotations
 
 import hashlib
-import platform
 import re
 import time
 from dataclasses import replace
-from importlib.metadata import version
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -24,6 +22,7 @@ from gancheck.checkpoints import load_pair, load_real, read_manifest
 from gancheck.diagnosis import Finding, Gallery, NotApplicable, Plan, Report, Verdict
 from gancheck.games.game import Game
 from gancheck.operators import OperatorError
+from gancheck.provenance import stamp, versions
 from gancheck.training.train import resolve_device
 
 if TYPE_CHECKING:
@@ -107,7 +106,7 @@ def diagnose(
         provenance={
             **(provenance or {}),
             **_environment(game, plan),
-            "seconds": round(seconds, 2),
+            "stamp": stamp(seconds=seconds, device=_device_name(game.device)),
             "not_run": [c for c in chosen if c not in {f.code for f in findings}],
             "stopped": stopped,
         },
@@ -324,15 +323,16 @@ def _host(x: torch.Tensor) -> np.ndarray:
     return x.reshape(len(x), -1).double().cpu().numpy()
 
 
+def _device_name(device: torch.device) -> str:
+    named = f" ({torch.cuda.get_device_name(device)})" if device.type == "cuda" else ""
+    return f"{device}{named}"
+
+
 def _environment(game: Game, plan: Plan) -> dict[str, Any]:
     return {
-        "versions": {
-            "gancheck": version("gancheck"),
-            "torch": torch.__version__,
-            "python": platform.python_version(),
-        },
-        "device": str(game.device),
-        "dtype": str(game.dtype),
+        "versions": versions(),
+        "device": game.device.type,
+        "dtype": str(game.dtype).removeprefix("torch."),
         "parameters": dict(zip(("generator", "discriminator"), game.sizes(), strict=True)),
         "loss": game.loss.name,
         "plan": {name: getattr(plan, name) for name in plan.__slots__},

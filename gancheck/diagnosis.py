@@ -1,19 +1,21 @@
 """What is a measured number, a judgement about it, and a report of judgements?
 
 The vocabulary of the whole project, on the standard library alone: `Quantity` (a number that
-carries both its errors), `Measurement` (what a measure returns), `Finding` (what a diagnostic says
-about it), `Report` (findings and where they come from). pandas is imported when a table is asked
-for and the renderer when a page is.
+carries both its errors, from `gancheck.quantity`), `Measurement` (what a measure returns),
+`Finding` (what a diagnostic says about it), `Report` (findings and where they come from). pandas is
+imported when a table is asked for and the renderer when a page is.
 """
 
 from __future__ import annotations
 
 import json
-import math
+from collections import Counter
 from dataclasses import dataclass, field
 from enum import StrEnum
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
+
+from gancheck.quantity import PValue, Quantity, without_nan
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
@@ -29,6 +31,7 @@ __all__ = [
     "Measurement",
     "NotApplicable",
     "PValue",
+    "Place",
     "Plan",
     "Quantity",
     "Report",
@@ -54,86 +57,6 @@ _WORST_FIRST = (Verdict.failing, Verdict.warning, Verdict.undecided, Verdict.sou
 
 class NotApplicable(Exception):
     """A diagnostic's question has no meaning here; the message says why and what would change it."""
-
-
-def _finite_or_none(value: float | None) -> float | None:
-    """JSON has no NaN and no infinity: both become null."""
-    return value if value is not None and math.isfinite(value) else None
-
-
-def _without_nan(value: Any) -> Any:
-    """The same structure with null for every NaN and infinity, wherever it stands."""
-    if isinstance(value, float):
-        return _finite_or_none(value)
-    if isinstance(value, dict):
-        return {str(k): _without_nan(v) for k, v in value.items()}
-    return [_without_nan(v) for v in value] if isinstance(value, (list, tuple)) else value
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Quantity:
-    """A measured number and both its errors, kept apart.
-
-    Attributes:
-        value: the number.
-        error: numerical: a residual or a bound on what the method left out.
-        sampling_error: one standard error over independent evaluation batches; None where the
-            number is a property of the given batch, or exact for the game.
-        unit: "1" for a pure number, "share" for one in 0..1 that a page shows in per cent.
-        kind: `lower` and `upper` are bounds, `exact` is free of estimation.
-        low: lower end of the 95 % interval where it is not value minus two standard errors.
-        high: upper end of the same.
-    """
-
-    value: float
-    error: float = 0.0
-    sampling_error: float | None = None
-    unit: str = "1"
-    kind: Literal["estimate", "lower", "upper", "exact"] = "estimate"
-    low: float | None = None
-    high: float | None = None
-
-    @property
-    def interval(self) -> tuple[float, float]:
-        """The 95 % interval: [low, high] where given, else value plus and minus both errors."""
-        half = self.error + 2.0 * (self.sampling_error or 0.0)
-        low = self.value - half if self.low is None else self.low
-        high = self.value + half if self.high is None else self.high
-        return low, high
-
-    def __str__(self) -> str:
-        spread = "" if self.sampling_error is None else f", sampling {self.sampling_error:.2g}"
-        return f"{self.value:.4g} +/- {self.error:.1g}{spread}"
-
-    def to_dict(self) -> dict[str, Any]:
-        """The five fields every consumer may rely on, and the interval where it has its own."""
-        out: dict[str, Any] = {
-            "value": _finite_or_none(self.value),
-            "error": _finite_or_none(self.error),
-            "sampling_error": _finite_or_none(self.sampling_error),
-            "unit": self.unit,
-            "kind": self.kind,
-        }
-        if self.low is not None or self.high is not None:
-            out["interval"] = [_finite_or_none(self.low), _finite_or_none(self.high)]
-        return out
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class PValue:
-    """A test's p-value, alone and corrected for the tests that stand beside it.
-
-    Attributes:
-        raw: valid for this test, had it been the only one.
-        corrected: below alpha with chance at most alpha for all tests of the family together.
-    """
-
-    raw: float
-    corrected: float
-
-    def to_dict(self) -> dict[str, Any]:
-        """Both, as they stand in result.json."""
-        return {"raw": self.raw, "corrected": self.corrected}
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -224,6 +147,23 @@ class Definition:
     source: str
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Place:
+    """Where in a file a finding lies.
+
+    Attributes:
+        file: its path as it was given, made plain.
+        tensor: name of the tensor in it, made plain; "" where the file as a whole is meant.
+    """
+
+    file: str
+    tensor: str = ""
+
+    def to_dict(self) -> dict[str, Any]:
+        """Both, as they stand in result.json."""
+        return {"file": self.file, "tensor": self.tensor}
+
+
 @dataclass(frozen=True, kw_only=True)
 class Finding:
     """What one diagnostic says.
@@ -239,6 +179,7 @@ class Finding:
         seconds: what the measurement took.
         measurement: what was measured; None where nothing could be.
         p_values: name -> p-value of each test behind the verdict; empty where it rests on none.
+        places: the tensors it speaks of, in the order of the files; empty where it is about a game.
     """
 
     code: str
@@ -251,12 +192,15 @@ class Finding:
     seconds: float = 0.0
     measurement: Measurement | None = None
     p_values: Mapping[str, PValue] = field(default_factory=dict)
+    places: Sequence[Place] = ()
 
-    def to_dict(self) -> dict[str, Any]:
-        """The finding as it stands in result.json."""
+    def to_dict(self, *, stamped: bool = False) -> dict[str, Any]:
+        """The finding as it stands in result.json; its seconds only where stamped."""
         tests = {k: p.to_dict() for k, p in self.p_values.items()}
+        places = [place.to_dict() for place in self.places]
         return {
             **({"p_values": tests} if tests else {}),
+            **({"places": places} if places else {}),
             "code": self.code,
             "verdict": str(self.verdict),
             "title": self.title,
@@ -264,7 +208,7 @@ class Finding:
             "because": self.because,
             "remedy": self.remedy,
             "theorems": list(self.theorems),
-            "seconds": round(self.seconds, 3),
+            **({"seconds": round(self.seconds, 3)} if stamped else {}),
         }
 
 
@@ -273,11 +217,12 @@ class Diagnostic:
     """One question, how it is measured, and how the answer is judged.
 
     Attributes:
-        code: `GC0xx`, stable and never reused.
+        code: stable and never reused; `GC0xx` of a game, `GC1xx` of weights.
         name: short noun for cards ("Rotation").
         question: asked in a sentence.
         theorems: ids the judgement rests on.
-        measure: (game, plan) -> Measurement; raises `NotApplicable`.
+        measure: (game, plan) -> Measurement; raises `NotApplicable`. At the level of weights it takes
+            `gancheck.measures.weights.Weights` in place of the game.
         announces: whether `measure` also takes `announce`, which is told what is planned
             (parameters, memory, products, seconds) before the first long computation.
         judge: Measurement -> Finding, a pure function of quantities; one whose finding has p_values
@@ -288,6 +233,7 @@ class Diagnostic:
         labels: quantity name -> words on the page.
         threshold: the rule in words, for the card.
         definition: what stands folded under the finding.
+        level: what it needs: a `game` that can be played, or the `weights` of its players alone.
     """
 
     code: str
@@ -303,6 +249,7 @@ class Diagnostic:
     announces: bool = False
     stand_in: str = ""
     caption: str = ""
+    level: Literal["weights", "game"] = "game"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -335,6 +282,8 @@ class Report:
         complete: False when budget or interruption left chosen diagnostics unrun.
         gallery: samples for the page.
         history: training metrics by step, one dict a row; empty where there is none.
+        stamped: whether seconds and `provenance["stamp"]` (date, device) are written and shown;
+            without them the same findings are the same bytes.
     """
 
     findings: Sequence[Finding]
@@ -343,6 +292,19 @@ class Report:
     complete: bool = True
     gallery: Gallery | None = None
     history: Sequence[Row] = ()
+    stamped: bool = False
+
+    @property
+    def not_run(self) -> list[str]:
+        """Codes that were chosen and not reached."""
+        return [str(code) for code in self.provenance.get("not_run") or ()]
+
+    @property
+    def summary(self) -> dict[str, int]:
+        """How many findings end in which verdict, and how many chosen diagnostics never ran."""
+        count = Counter(str(f.verdict) for f in self.findings)
+        ends = (*_WORST_FIRST, Verdict.not_applicable)
+        return {**{str(v): count[str(v)] for v in ends}, "not_run": len(self.not_run)}
 
     @property
     def verdict(self) -> Verdict:
@@ -364,13 +326,19 @@ class Report:
             "verdict": str(self.verdict),
             "complete": self.complete,
             "title": self.title,
-            "findings": [f.to_dict() for f in self.findings],
-            "provenance": dict(self.provenance),
+            "summary": self.summary,
+            "findings": [f.to_dict(stamped=self.stamped) for f in self.findings],
+            "provenance": {
+                k: v for k, v in self.provenance.items() if k != "stamp" or self.stamped
+            },
         }
 
     def to_json(self) -> str:
-        """`to_dict` as text; keys sorted inside, no NaN."""
-        plain = _without_nan(self.to_dict())
+        """`to_dict` as text; keys sorted inside, no NaN.
+
+        Its form is `schemas/report-1.schema.json` in `gancheck.rendering`.
+        """
+        plain = without_nan(self.to_dict())
         return json.dumps(plain, indent=2, sort_keys=True, allow_nan=False, default=str)
 
     def to_frame(self) -> pd.DataFrame:
@@ -386,7 +354,7 @@ class Report:
         )
 
     def save(self, path: str | Path) -> Path:
-        """Write the page, `result.json` and one CSV a finding's table beside it.
+        """Write the page, and beside it `result.json`, `report.md` and a CSV for each table.
 
         Raises:
             OSError: the folder cannot be written; nothing half-written replaces an old page.

@@ -300,7 +300,12 @@ def diagnose_run(
             "step": run.step,
             "training_seed": run.recipe.seed,
             "latent": run.latent.law,
-            "files": {f"checkpoints/{file.name}": hashlib.sha256(file.read_bytes()).hexdigest()},
+            "files": {
+                "checkpoint": {
+                    "path": str(file),
+                    "sha256": hashlib.sha256(file.read_bytes()).hexdigest(),
+                }
+            },
         },
     )
     return replace(report, history=run.history)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import subprocess
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -33,13 +34,36 @@ def test_the_report_s_verdict_is_the_worst() -> None:
 def test_the_twin_has_its_schema_and_no_nan() -> None:
     report = Report(findings=[finding("GC001", Verdict.sound, x=Quantity(value=float("nan")))])
     twin = json.loads(report.to_json())
-    assert set(twin) >= {"schema", "verdict", "findings", "provenance"}
+    assert set(twin) >= {"schema", "verdict", "summary", "findings", "provenance"}
     (only,) = twin["findings"]
-    assert set(only) >= {
-        "code", "verdict", "quantities", "because", "remedy", "theorems", "seconds",
-    }  # fmt: skip
+    assert set(only) >= {"code", "verdict", "quantities", "because", "remedy", "theorems"}
     assert set(only["quantities"]["x"]) == {"value", "error", "sampling_error", "unit", "kind"}
     assert only["quantities"]["x"]["value"] is None
+
+
+def test_seconds_and_the_stamp_are_written_where_asked_for() -> None:
+    report = Report(
+        findings=[replace(finding("GC001", Verdict.sound), seconds=1.23456)],
+        provenance={"stamp": {"date": "2026-01-01"}, "command": "gancheck"},
+    )
+    plain = report.to_dict()
+    assert "seconds" not in plain["findings"][0]
+    assert plain["provenance"] == {"command": "gancheck"}
+    stamped = replace(report, stamped=True).to_dict()
+    assert stamped["findings"][0]["seconds"] == 1.235
+    assert stamped["provenance"]["stamp"] == {"date": "2026-01-01"}
+
+
+def test_what_was_not_checked_is_counted() -> None:
+    report = Report(
+        findings=[finding("GC001", Verdict.sound), finding("GC002", Verdict.not_applicable)],
+        provenance={"not_run": ["GC003"]},
+        complete=False,
+    )
+    assert report.not_run == ["GC003"]
+    assert report.to_dict()["summary"] == {
+        "failing": 0, "warning": 0, "undecided": 0, "sound": 1, "not_applicable": 1, "not_run": 1,
+    }  # fmt: skip
 
 
 def test_a_missing_code_is_named() -> None:

@@ -20,6 +20,7 @@ from gancheck.rendering.report_view import (
     headline,
     history,
     line,
+    provenance,
     sections,
     tally,
 )
@@ -66,7 +67,9 @@ def render_report(report: Report, *, diagnostics: Mapping[str, Diagnostic] | Non
         cards=cards(report, said, known),
         sections=said,
         history=history(report),
-        facts=[fact for fact in facts(report.provenance) if fact[0] != "command"],
+        facts=[fact for fact in facts(provenance(report)) if fact[0] != "command"],
+        not_run=report.not_run,
+        stopped=str(report.provenance.get("stopped") or ""),
         command=str(report.provenance.get("command") or ""),
         unmeasured=[s for s in said if s.verdict == "not_applicable"],
         twin=json_twin(report.to_json()),

@@ -30,8 +30,9 @@ WORDS: Final = {
     "undecided": "undecided",
     "sound": "sound",
     "not_applicable": "not applicable",
+    "not_run": "not run",
 }
-"""Verdict -> the word on the page."""
+"""Verdict, or that there is none -> the word on the page."""
 
 
 def _finalize(value: Any) -> Any:

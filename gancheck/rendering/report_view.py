@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from gancheck.diagnosis import Definition, Diagnostic, Finding, Report
 
 __all__ = [
+    "NOT_RUN",
     "Action",
     "Card",
     "Drawn",
@@ -38,6 +39,7 @@ __all__ = [
     "headline",
     "history",
     "line",
+    "provenance",
     "sections",
     "tally",
 ]
@@ -56,6 +58,7 @@ _COUNTED: Final = {
     Verdict.sound: ("sound", "sound"),
     Verdict.not_applicable: ("not applicable", "not applicable"),
 }
+NOT_RUN: Final = "not_run"
 _SPOKEN: Final = {
     Verdict.failing: "Failing.",
     Verdict.warning: "Warning.",
@@ -137,23 +140,29 @@ class Section:
 
 
 def line(report: Report) -> list[str]:
-    """The title line: version, date, duration and device, as far as provenance knows them."""
-    known = report.provenance
+    """The title line: version, device and precision; date and duration where stamped."""
+    known = provenance(report)
+    stamp = _mapping(known.get("stamp"))
     version = _mapping(known.get("versions")).get("gancheck")
-    out = [str(version)] if version else []
-    out += [str(known[key]) for key in ("date",) if known.get(key)]
-    seconds = known.get("seconds")
+    seconds = stamp.get("seconds")
+    out = [version, stamp.get("date")]
     if isinstance(seconds, int | float):
         out.append(duration(float(seconds)))
-    device = [str(known[key]) for key in ("device", "dtype") if known.get(key)]
-    out += [name.removeprefix("torch.") for name in device]
-    return [item for item in out if item]
+    out += [stamp.get("device") or known.get("device"), known.get("dtype")]
+    return [str(item) for item in out if item]
+
+
+def provenance(report: Report) -> dict[str, Any]:
+    """What the report tells of where it comes from; the stamp only where it is asked for."""
+    return {k: v for k, v in report.provenance.items() if k != "stamp" or report.stamped}
 
 
 def tally(report: Report) -> list[tuple[str, str]]:
-    """How many findings end in which verdict: (verdict, words)."""
+    """How many findings end in which verdict, and how many never ran: (verdict, words)."""
     found = Counter(finding.verdict for finding in report.findings)
-    return [(str(v), f"{found[v]} {_COUNTED[v][found[v] > 1]}") for v in _ORDER if found[v]]
+    out = [(str(v), f"{found[v]} {_COUNTED[v][found[v] > 1]}") for v in _ORDER if found[v]]
+    left = len(report.not_run)
+    return [*out, (NOT_RUN, f"{left} not run")] if left else out
 
 
 def headline(report: Report, said: Sequence[Section]) -> tuple[str, str]:
@@ -166,7 +175,11 @@ def headline(report: Report, said: Sequence[Section]) -> tuple[str, str]:
     if report.verdict is Verdict.sound:
         asked = sum(f.verdict is Verdict.sound for f in report.findings)
         questions = "The one question asked" if asked == 1 else f"The {asked} questions asked"
-        return word, f"{questions} found nothing against this game."
+        unasked = len(report.findings) - asked + len(report.not_run)
+        rest = (
+            f" {unasked} more {'was' if unasked == 1 else 'were'} not answered." if unasked else ""
+        )
+        return word, f"{questions} found nothing against this game.{rest}"
     return word, said[0].title
 
 
@@ -190,7 +203,7 @@ def sections(report: Report, known: Mapping[str, Diagnostic]) -> list[Section]:
         diagnostic = known.get(finding.code)
         drawn = _figure(finding, diagnostic, anchor)
         figures += drawn is not None and not drawn.fault
-        out.append(_section(finding, diagnostic, anchor, drawn, figures))
+        out.append(_section(finding, diagnostic, anchor, drawn, figures, stamped=report.stamped))
     return out
 
 
@@ -200,6 +213,8 @@ def _section(
     anchor: str,
     drawn: Drawn | None,
     figure_number: int,
+    *,
+    stamped: bool,
 ) -> Section:
     rows = _rows(finding, diagnostic)
     measured = finding.measurement
@@ -222,10 +237,15 @@ def _section(
         definition=definition,
         mathml=Markup(definition.mathml) if definition and definition.mathml else None,
         theorems=tuple(finding.theorems or (diagnostic.theorems if diagnostic else ())),
-        run=tuple(facts(measured.provenance)) if measured else (),
+        run=tuple(facts(_run(measured.provenance, stamped=stamped))) if measured else (),
         table=f"tables/{anchor}.csv" if measured and measured.rows else "",
-        seconds=duration(finding.seconds) if finding.seconds else "",
+        seconds=duration(finding.seconds) if stamped and finding.seconds else "",
     )
+
+
+def _run(known: Mapping[str, Any], *, stamped: bool) -> dict[str, Any]:
+    """What a measurement tells of itself; how long it took only where stamped."""
+    return {k: v for k, v in known.items() if k != "seconds" or stamped}
 
 
 def _rows(finding: Finding, diagnostic: Diagnostic | None) -> tuple[Row, ...]:

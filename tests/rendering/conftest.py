@@ -327,19 +327,26 @@ def full_report() -> Report:
         provenance={
             "command": "gancheck audit G.ckpt D.ckpt --manifest gancheck.toml --data real.npz",
             "versions": {"gancheck": "0.1.0", "torch": "2.13.0"},
-            "seconds": 225.4,
-            "date": "2026-11-22",
-            "device": "cpu",
+            "device": "cuda",
             "dtype": "float64",
-            "seed": 0,
-            "files": [
-                {
-                    "name": "G.ckpt",
+            "files": {
+                "generator": {
+                    "path": "G.ckpt",
                     "sha256": "5f" * 32,
+                    "container": "torch zip",
                     "globals": ["collections.OrderedDict", "torch._utils._rebuild_tensor_v2"],
                 },
-                {"name": "D.ckpt", "sha256": "a1" * 32},
-            ],
+                "discriminator": {"path": "D.ckpt", "sha256": "a1" * 32},
+            },
+            "not_run": [],
+            "stopped": "",
+            "stamp": {
+                "seconds": 225.4,
+                "date": "2026-11-22T10:00:00+00:00",
+                "device": "cuda:0 (A card)",
+                "system": "Linux",
+                "torch": "2.13.0+cu130",
+            },
         },
     )
 
@@ -357,6 +364,7 @@ def points_report() -> Report:
         findings=[f for f in findings() if f.verdict is Verdict.sound],
         title="ring8, 2000 steps",
         complete=False,
+        provenance={"not_run": ["GC002", "GC005"], "stopped": "budget of 60 s spent"},
         gallery=Gallery(
             kind="points", generated=generated, real=ring + 0.02 * rng.normal(size=ring.shape)
         ),
