@@ -55,7 +55,7 @@ def diagnose(
 
     Args:
         game: what is examined; bit-identical afterwards.
-        codes: diagnostics to run; all on the shelf where not given.
+        codes: diagnostics to run; all of the shelf that are about a game where not given.
         plan: sample sizes and seeds.
         seed: replaces the plan's seed.
         budget: seconds, or text like `90s`, `5m`; no further diagnostic begins once it is spent.
@@ -71,7 +71,7 @@ def diagnose(
     Raises:
         ValueError: an unknown code, or a budget that cannot be read.
     """
-    shelf = content.diagnostics()
+    shelf = content.diagnostics("game")
     chosen = list(shelf) if codes is None else list(codes)
     for code in chosen:
         if code not in shelf:

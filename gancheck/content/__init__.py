@@ -14,9 +14,10 @@ import sys
 from functools import cache
 from importlib.util import module_from_spec, spec_from_file_location
 from pathlib import Path
-from typing import TYPE_CHECKING, TypeVar
+from typing import TYPE_CHECKING, Literal, TypeVar
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
     from types import ModuleType
 
     from gancheck.diagnosis import Diagnostic
@@ -51,20 +52,37 @@ def theorems() -> dict[str, Theorem]:
     return dict(sorted(found.items()))
 
 
-def diagnostics() -> dict[str, Diagnostic]:
+def diagnostics(level: Literal["weights", "game"] | None = None) -> dict[str, Diagnostic]:
     """Every diagnostic of the shelf `diagnostics/`, by code, in the order of the codes.
 
+    Args:
+        level: only those that need the weights alone, or a game. Files named `gc1...` are of the
+            weights; no other file is imported for them, which keeps an audit of weights quick.
+
     Raises:
-        BrokenShelf: a file does not import, holds no diagnostic, or two share a code.
+        BrokenShelf: a file does not import, holds no diagnostic, is of another level than its name
+            says, or two share a code.
     """
     from gancheck.diagnosis import Diagnostic
 
+    wanted = {"weights": _of_weights, "game": lambda name: not _of_weights(name)}
     found = dict[str, Diagnostic]()
-    for name, diagnostic in _objects("diagnostics", "diagnostic", Diagnostic):
+    for name, diagnostic in _objects(
+        "diagnostics", "diagnostic", Diagnostic, wanted=wanted.get(level or "")
+    ):
         if diagnostic.code in found:
             raise BrokenShelf(f"{_file('diagnostics', name)}: {diagnostic.code} is taken already")
+        if _of_weights(name) != (diagnostic.level == "weights"):
+            raise BrokenShelf(
+                f"{_file('diagnostics', name)}: the level is {diagnostic.level}, and the files of "
+                "the level weights are those named gc1..."
+            )
         found[diagnostic.code] = diagnostic
     return dict(sorted(found.items()))
+
+
+def _of_weights(name: str) -> bool:
+    return name.startswith("gc1")
 
 
 def diagnostic_text(code: str) -> str | None:
@@ -82,11 +100,17 @@ def kernel_file(name: str) -> Path | None:
     return file if file.is_file() else None
 
 
-def _objects(shelf: str, attribute: str, kind: type[T]) -> list[tuple[str, T]]:
+def _objects(
+    shelf: str,
+    attribute: str,
+    kind: type[T],
+    *,
+    wanted: Callable[[str], bool] | None = None,
+) -> list[tuple[str, T]]:
     package = _shelf(shelf, _checkout())
     found = list[tuple[str, T]]()
     for info in sorted(pkgutil.iter_modules(package.__path__), key=lambda i: i.name):
-        if info.name.startswith("_"):
+        if info.name.startswith("_") or not (wanted is None or wanted(info.name)):
             continue
         made = getattr(_import(shelf, info.name), attribute, None)
         if not isinstance(made, kind):
