@@ -19,6 +19,7 @@ from gancheck.checkpoints.refusal import Refused, plain
 
 if TYPE_CHECKING:
     from gancheck.checkpoints.limits import Limits
+    from gancheck.checkpoints.source import Source
 
 __all__ = ["Archive", "Member", "read_archive"]
 
@@ -58,49 +59,68 @@ class _Directory:
     size: int
 
 
-def read_archive(data: bytes, limits: Limits) -> Archive:
+def read_archive(source: Source, limits: Limits, *, checksums: bool = True) -> Archive:
     """Check every member of a zip and say where it stands.
+
+    Args:
+        source: the whole file.
+        limits: budgets.
+        checksums: whether each member's bytes are held against its checksum, which reads them all.
 
     Raises:
         Refused: anything that torch's own writer does not write.
     """
-    directory = _find_directory(data)
+    directory = _find_directory(source)
     if directory.count > limits.members:
         raise Refused(
             f"the zip lists {directory.count} members, over the budget of {limits.members}"
         )
+    if directory.size > limits.directory_bytes:
+        raise Refused(
+            f"the zip's directory has {directory.size} bytes, over the budget of {limits.directory_bytes}"
+        )
+    listed = source.read(directory.start, directory.size)
     members: list[Member] = []
-    position, end = directory.start, directory.start + directory.size
+    position = 0
     for _ in range(directory.count):
-        member, position = _member(data, position, end)
+        member, position = _member(source, listed, position)
         members.append(member)
-    if position != end:
+    if position != len(listed):
         raise Refused("malformed zip: its directory is longer than its members")
     _check_spans(members, directory.start)
-    for member in members:
-        if zlib.crc32(memoryview(data)[member.start : member.start + member.size]) != member.crc:
-            raise Refused(
-                f"the checksum of member {plain(member.name)} is wrong: its bytes were changed or damaged",
-                way_out=_FETCH,
-            )
+    if checksums:
+        for member in members:
+            _check_sum(source, member)
     return _rooted(members)
 
 
-def _find_directory(data: bytes) -> _Directory:
-    position = len(data) - _END.size
-    if position < 0 or data[position : position + 4] != b"PK\x05\x06":
+def _check_sum(source: Source, member: Member) -> None:
+    found = 0
+    for piece in source.pieces(member.start, member.size):
+        found = zlib.crc32(piece, found)
+    if found != member.crc:
+        raise Refused(
+            f"the checksum of member {plain(member.name)} is wrong: its bytes were changed or damaged",
+            way_out=_FETCH,
+        )
+
+
+def _find_directory(source: Source) -> _Directory:
+    position = source.size - _END.size
+    record = source.read(position, _END.size) if position >= 0 else b""
+    if not record.startswith(b"PK\x05\x06"):
         raise Refused(
             "truncated zip, or one with bytes after its end: the directory is not where the file ends",
             way_out=_FETCH,
         )
-    _, disk, first_disk, here, total, size, start, comment = _END.unpack_from(data, position)
+    _, disk, first_disk, here, total, size, start, comment = _END.unpack(record)
     found = _Directory(total, start, size)
     if disk or first_disk or here != total or comment:
         raise Refused("malformed zip: several disks or a comment")
     locator = position - _LOCATOR.size
-    if locator >= 0 and data[locator : locator + 4] == b"PK\x06\x07":
+    if locator >= 0 and source.read(locator, 4) == b"PK\x06\x07":
         position = locator - _END64.size
-        wide = _find_wide_directory(data, locator, position)
+        wide = _find_wide_directory(source, locator, position)
         for short, full, long in (
             (total, _FULL16, wide.count),
             (start, _FULL32, wide.start),
@@ -114,24 +134,27 @@ def _find_directory(data: bytes) -> _Directory:
     return found
 
 
-def _find_wide_directory(data: bytes, locator: int, position: int) -> _Directory:
-    _, disk, where, disks = _LOCATOR.unpack_from(data, locator)
+def _find_wide_directory(source: Source, locator: int, position: int) -> _Directory:
+    _, disk, where, disks = _LOCATOR.unpack(source.read(locator, _LOCATOR.size))
     if (
         position < 0
         or where != position
         or disk
         or disks > 1
-        or data[position : position + 4] != b"PK\x06\x06"
+        or source.read(position, 4) != b"PK\x06\x06"
     ):
         raise Refused("malformed zip: its 64-bit end record is not where it is said to be")
-    _, length, _, _, disk, first_disk, here, total, size, start = _END64.unpack_from(data, position)
+    _, length, _, _, disk, first_disk, here, total, size, start = _END64.unpack(
+        source.read(position, _END64.size)
+    )
     if length != _END64.size - 12 or disk or first_disk or here != total:
         raise Refused("malformed zip: its 64-bit end record is inconsistent")
     return _Directory(total, start, size)
 
 
-def _member(data: bytes, position: int, end: int) -> tuple[Member, int]:
-    if position + _CENTRAL.size > end or data[position : position + 4] != b"PK\x01\x02":
+def _member(source: Source, data: bytes, position: int) -> tuple[Member, int]:
+    """The member whose entry stands at this byte of the directory, and where the next one does."""
+    if position + _CENTRAL.size > len(data) or data[position : position + 4] != b"PK\x01\x02":
         raise Refused("malformed zip: its directory breaks off")
     (
         _,
@@ -153,7 +176,7 @@ def _member(data: bytes, position: int, end: int) -> tuple[Member, int]:
         header,
     ) = _CENTRAL.unpack_from(data, position)
     after = position + _CENTRAL.size + name_length + extra_length + comment
-    if after > end:
+    if after > len(data):
         raise Refused("malformed zip: its directory breaks off")
     name = _checked_name(data[position + _CENTRAL.size : position + _CENTRAL.size + name_length])
     extra_start = position + _CENTRAL.size + name_length
@@ -167,7 +190,7 @@ def _member(data: bytes, position: int, end: int) -> tuple[Member, int]:
             f"member {plain(name)} of the zip is compressed; torch stores members as they are, and compressed ones can inflate without bound",
             subject=name,
         )
-    start = _local(data, header, name, (flags, method, crc, size))
+    start = _local(source, header, name, (flags, method, crc, size))
     return Member(name, start, size, header, crc), after
 
 
@@ -184,23 +207,21 @@ def _wide_fields(extra: bytes, values: list[int]) -> list[int]:
     return values
 
 
-def _local(data: bytes, header: int, name: str, expected: tuple[int, int, int, int]) -> int:
-    if header + _LOCAL.size > len(data) or data[header : header + 4] != b"PK\x03\x04":
+def _local(source: Source, header: int, name: str, expected: tuple[int, int, int, int]) -> int:
+    found = source.read(header, _LOCAL.size) if header + _LOCAL.size <= source.size else b""
+    if not found.startswith(b"PK\x03\x04"):
         raise Refused(
             f"member {plain(name)} of the zip is not where the directory says", way_out=_FETCH
         )
-    _, _, flags, method, _, _, crc, packed, size, name_length, extra_length = _LOCAL.unpack_from(
-        data, header
-    )
-    name_start = header + _LOCAL.size
-    start = name_start + name_length + extra_length
-    if data[name_start : name_start + name_length] != name.encode():
+    _, _, flags, method, _, _, crc, packed, size, name_length, extra_length = _LOCAL.unpack(found)
+    start = header + _LOCAL.size + name_length + extra_length
+    variable = source.read(header + _LOCAL.size, name_length + extra_length)
+    if variable[:name_length] != name.encode():
         raise Refused(
             f"member {plain(name)} of the zip has another name in its own header: two readers would read two files",
             subject=name,
         )
-    extra = data[name_start + name_length : start]
-    size, packed = _wide_fields(extra, [size, packed])
+    size, packed = _wide_fields(variable[name_length:], [size, packed])
     deferred = bool(flags & _DESCRIPTOR) and crc == 0 and size in (0, _FULL32)
     same = (flags, method) == expected[:2] and (
         deferred or (crc, size, packed) == (*expected[2:], expected[3])

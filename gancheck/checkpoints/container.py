@@ -6,8 +6,13 @@ containers, and repositories keep web pages and pointers under them. Standard li
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 from gancheck.checkpoints.index import Container
 from gancheck.checkpoints.refusal import Refused
+
+if TYPE_CHECKING:
+    from gancheck.checkpoints.source import Source
 
 __all__ = ["recognise"]
 
@@ -35,22 +40,24 @@ _OTHERS: tuple[tuple[bytes, str], ...] = (
 # First opcodes of a pickle of protocol 0 or 1 whose top is a container, a global or an instance
 _OLD_PICKLE = frozenset(b"(c]})l")
 _ONNX_FIELDS = frozenset({0x12, 0x1A, 0x22, 0x28, 0x32, 0x3A, 0x42})
+_HEAD = 4096  # bytes looked at, at either end
 _WEIGHTS = "ask its owner for the weights themselves"
 
 
-def recognise(data: bytes) -> Container:
+def recognise(source: Source) -> Container:
     """Name the container.
 
     Raises:
         Refused: empty, a pointer, a web page, or anything that is no checkpoint.
     """
-    if not data:
+    if not source.size:
         raise Refused("the file is empty", way_out="fetch it again")
+    data = source.read(0, min(source.size, _HEAD))
     _refuse_stand_ins(data)
     found = _known(data)
     if found is None:
         _refuse_by_name(data)
-    return found or _old_pickle(data)
+    return found or _old_pickle(data, source)
 
 
 def _known(data: bytes) -> Container | None:
@@ -77,10 +84,12 @@ def _refuse_by_name(data: bytes) -> None:
             raise Refused(f"this is {what}, not a torch checkpoint", way_out=_WEIGHTS)
 
 
-def _old_pickle(data: bytes) -> Container:
+def _old_pickle(data: bytes, source: Source) -> Container:
     """Protocols 0 and 1 have no magic: a likely first opcode, and the STOP at the end or no prose."""
     text = _is_text(data)
-    if data[0] in _OLD_PICKLE and (not text or data.rstrip().endswith(b".")):
+    tail = min(source.size, _HEAD)
+    ends = source.read(source.size - tail, tail).rstrip().endswith(b".")
+    if data[0] in _OLD_PICKLE and (not text or ends):
         return Container.pickle
     kind = "a text file" if text else "a file of no known kind"
     raise Refused(
@@ -104,4 +113,4 @@ def _refuse_stand_ins(data: bytes) -> None:
 
 
 def _is_text(data: bytes) -> bool:
-    return all(byte >= 32 or byte in b"\t\r\n" for byte in data[:4096])
+    return all(byte >= 32 or byte in b"\t\r\n" for byte in data)

@@ -14,7 +14,9 @@ if TYPE_CHECKING:
 
 __all__ = ["describe", "index_json"]
 
-SCHEMA = "gancheck-index/1"
+SCHEMA = "gancheck-index/2"
+NOT_CHECKED = "not checked: skipped for size"
+_CHECKSUMS = {True: "agree", False: NOT_CHECKED, None: "none in this container"}
 
 
 def describe(index: Index, *, tensors: int = 200) -> str:
@@ -27,7 +29,9 @@ def describe(index: Index, *, tensors: int = 200) -> str:
     lines = [
         plain(index.name),
         f"  container  {index.container}, {index.size} bytes",
-        f"  sha256     {index.sha256}",
+        f"  sha256     {index.sha256 or NOT_CHECKED}",
+        f"  checksums  {_CHECKSUMS[index.checksums]}",
+        f"  versions   {_versions(index) or 'none stated'}",
         f"  role       {_guess(index.role)}",
         f"  family     {_guess(index.family)}",
         f"  buildable  {'yes' if index.buildable else index.why_not}",
@@ -60,7 +64,11 @@ def index_json(index: Index) -> dict[str, Any]:
         "name": plain(index.name),
         "container": str(index.container),
         "size": index.size,
-        "sha256": index.sha256,
+        "sha256": index.sha256 or NOT_CHECKED,
+        "checksums": _CHECKSUMS[index.checksums],
+        "versions": {
+            plain(name): plain(version, limit=40) for name, version in index.versions.items()
+        },
         "role": _guess_json(index.role),
         "family": _guess_json(index.family),
         "buildable": index.buildable,
@@ -93,6 +101,13 @@ def _scalar(value: bool | float | str) -> bool | int | float | str | None:  # no
     if isinstance(value, int) and abs(value) > 2**53:
         return plain(f"{value:#x}")
     return value
+
+
+def _versions(index: Index) -> str:
+    return ", ".join(
+        f"{plain(name, limit=60)} {plain(version, limit=40)}"
+        for name, version in list(index.versions.items())[:20]
+    )
 
 
 def _guess(guess: Guess) -> str:

@@ -55,9 +55,8 @@ def write_manifest(
     for player in _PLAYERS:
         if player in assigned:
             path, index = assigned[player]
-            lines.append(
-                f"{player} = {{ path = {_quote(path)}, sha256 = {_quote(index.sha256)} }}  # {_because(index)}"
-            )
+            digest = "" if index.sha256 is None else f", sha256 = {_quote(index.sha256)}"
+            lines.append(f"{player} = {{ path = {_quote(path)}{digest} }}  # {_because(index)}")
         else:
             lines.append(f'{player} = {{ path = "TODO" }}  # TODO: the file of the {player}')
     lines += [f"# {doubt}" for doubt in doubts]

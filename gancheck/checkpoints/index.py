@@ -85,6 +85,7 @@ class Contents:
     globals: tuple[str, ...] = ()
     needs: tuple[str, ...] = ()
     metadata: Mapping[str, bool | int | float | str]
+    versions: Mapping[str, str]
     notes: tuple[str, ...] = ()
     unreadable: str = ""
 
@@ -97,13 +98,17 @@ class Index:
         name: the file's name, without its folder.
         container: how it is wrapped.
         size: bytes.
-        sha256: of the whole file.
+        sha256: of the whole file; None where the file was too large and nobody asked for it.
+        checksums: whether the checksums of its members were held against their bytes: True (they
+            agree, or the file would be refused), False (skipped for size), None (the container has
+            none).
+        versions: what the file says of its own format, by what it is a version of.
         tensors: in the order of writing.
         globals: every global that a pickle in it names, sorted.
         needs: classes whose instances it holds and that are not built here, outermost first.
         metadata: plain values beside the tensors, by their path.
-        role: generator, discriminator, both or unknown.
-        family: mlp, convolutional or unknown.
+        role: generator, discriminator, both, encoder, optimizer, other or unknown.
+        family: mlp, convolutional, stylegan2 or unknown.
         buildable: whether at least one tensor can be taken from it without its author's classes.
         why_not: the reason where none can.
         notes: what is unusual and harmless.
@@ -112,7 +117,9 @@ class Index:
     name: str
     container: Container
     size: int
-    sha256: str
+    sha256: str | None
+    checksums: bool | None
+    versions: Mapping[str, str]
     tensors: tuple[TensorInfo, ...]
     globals: tuple[str, ...]
     needs: tuple[str, ...]

@@ -18,26 +18,38 @@ class Limits:
 
     Attributes:
         file_bytes: largest file that is read at all.
+        held_bytes: a file up to this size is held in memory and read once; a larger one is read
+            piece by piece.
+        checked_bytes: above this size the sha256 and the checksums of a zip are left out, unless
+            asked for: they are all that costs what the file weighs.
+        loaded_bytes: all tensors that one loading builds.
         opcodes: pickle opcodes interpreted, over all pickles of the file together.
+        text: bytes of text and integers that those pickles spell out.
         memo: entries of the pickle memo.
         items: values put into containers.
         depth: containers inside each other.
         listed: entries of the listing, shared parts counted each time they are reached.
         claimed_ratio: bytes of all listed tensors, as a multiple of the file's size. Tied weights
             and averaged copies share storages, so it exceeds 1 in honest files.
-        header_bytes: JSON header of safetensors.
-        members: members of an archive.
+        header_bytes: JSON header of safetensors; parsed JSON takes 20 times its size in memory.
+        directory_bytes: directory of a zip.
+        members: members of a zip.
     """
 
-    file_bytes: int = 4 * 2**30
-    opcodes: int = 2_000_000
+    file_bytes: int = 2**40
+    held_bytes: int = 64 * 2**20
+    checked_bytes: int = 2**30
+    loaded_bytes: int = 16 * 2**30
+    opcodes: int = 1_000_000
+    text: int = 2**27
     memo: int = 1_000_000
-    items: int = 4_000_000
+    items: int = 2_000_000
     depth: int = 200
-    listed: int = 300_000
+    listed: int = 100_000
     claimed_ratio: int = 16
-    header_bytes: int = 100_000_000
-    members: int = 200_000
+    header_bytes: int = 16_000_000
+    directory_bytes: int = 32_000_000
+    members: int = 100_000
 
 
 DEFAULT = Limits()

@@ -20,7 +20,7 @@ __all__ = ["Found", "Listing", "walk"]
 # What a module's own dicts are called; they are no part of a parameter's name.
 _MODULE_DICTS = frozenset({"_modules", "_parameters", "_buffers"})
 _MOST_SCALARS = 1000
-_LONGEST_NAME = 1000
+_LONGEST_NAME = 1000  # of a path joined by dots, and of a text among the plain values
 _LONGEST_INTEGER = 256  # bits
 # Attributes of a dict (torch keeps version numbers there) are walked, but are no part of its contents.
 _ATTRIBUTES = Symbol("dict", "attributes")
@@ -48,6 +48,7 @@ class Listing:
 class _Step:
     value: Value
     path: tuple[str, ...]
+    length: int  # characters of the path
     depth: int
     holder: Symbol | None
     entered: int = -1  # tensors listed when it was entered; -1 before
@@ -68,7 +69,7 @@ def walk(root: Value, limits: Limits) -> Listing:
     open_now: set[int] = set()
     without_tensors: set[int] = set()
     visited = 0
-    stack = [_Step(root, (), 0, None)]
+    stack = [_Step(root, (), 0, 0, None)]
     while stack:
         step = stack[-1]
         value = step.value
@@ -78,11 +79,6 @@ def walk(root: Value, limits: Limits) -> Listing:
             if len(listing.tensors) == step.entered:
                 without_tensors.add(id(value))
             continue
-        visited += 1
-        if visited > limits.listed:
-            raise Refused(
-                f"the structure unfolds to over {limits.listed} entries, the budget of a listing"
-            )
         if not isinstance(value, _Container):
             stack.pop()
             _leaf(listing, step)
@@ -102,16 +98,29 @@ def walk(root: Value, limits: Limits) -> Listing:
         if isinstance(value, Instance):
             holder = holder or value.symbol
             listing.classes[value.symbol] = None
-        stack.extend(
-            _Step(
-                child,
-                step.path if name is None else (*step.path, name),
-                step.depth + 1,
-                _ATTRIBUTES if aside else holder,
+        children = _children(value)
+        visited += len(children)
+        if visited > limits.listed:
+            raise Refused(
+                f"the structure unfolds to over {limits.listed} entries, the budget of a listing"
             )
-            for name, child, aside in reversed(_children(value))
+        stack.extend(
+            _enter(step, name, child, _ATTRIBUTES if aside else holder)
+            for name, child, aside in reversed(children)
         )
     return listing
+
+
+def _enter(parent: _Step, name: str | None, child: Value, holder: Symbol | None) -> _Step:
+    if name is None:
+        return _Step(child, parent.path, parent.length, parent.depth + 1, holder)
+    length = parent.length + len(name) + 1
+    if length > _LONGEST_NAME + 1:
+        raise Refused(
+            f"a key has {length - 1} characters with the names that lead to it, over the budget of {_LONGEST_NAME}",
+            subject=name,
+        )
+    return _Step(child, (*parent.path, name), length, parent.depth + 1, holder)
 
 
 def _leaf(listing: Listing, step: _Step) -> None:
@@ -155,12 +164,7 @@ def _children(value: _Container) -> list[_Child]:
 def _name(key: Value, place: int) -> str:
     if isinstance(key, int) and key.bit_length() > _LONGEST_INTEGER:
         return f"<key {place}>"  # printing it would cost more than reading it
-    name = str(key) if isinstance(key, str | int | float) else f"<key {place}>"
-    if len(name) > _LONGEST_NAME:
-        raise Refused(
-            f"a key has {len(name)} characters, over the budget of {_LONGEST_NAME}", subject=name
-        )
-    return name
+    return str(key) if isinstance(key, str | int | float) else f"<key {place}>"
 
 
 def _pairs(table: Table) -> list[_Child]:

@@ -1,12 +1,14 @@
 """Building tensors from the bytes that the static reader has checked.
 
-The file is read once, examined, and every tensor is a copy of the bytes at the offset that the
-examination found. No unpickler runs, and `torch.load` is called nowhere in the package.
+Every tensor is a copy of the bytes at the offset that the examination found, read into its own
+memory and copied no second time. No unpickler runs; torch's own loader is called nowhere in the
+package.
 """
 
 from __future__ import annotations
 
 import sys
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import torch
@@ -15,11 +17,11 @@ from gancheck.checkpoints.limits import DEFAULT, Limits
 from gancheck.checkpoints.read import examine, snapshot
 from gancheck.checkpoints.refusal import Refused, plain
 from gancheck.checkpoints.selection import select
+from gancheck.checkpoints.source import Held, Source
 from gancheck.checkpoints.symbols import DTYPES
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
-    from pathlib import Path
 
     from gancheck.checkpoints.index import TensorInfo
 
@@ -44,32 +46,42 @@ def load_tensors(
     Raises:
         Refused: unsafe or unreadable, no such part, or nothing that can be built.
     """
-    from pathlib import Path as _Path
-
     data = snapshot(path, limits=limits)
-    index = examine(data, name=_Path(path).name, limits=limits)
-    return build_tensors(data, select(index, key=key, strip_prefix=strip_prefix))
+    index = examine(data, name=Path(path).name, limits=limits)
+    return build_tensors(data, select(index, key=key, strip_prefix=strip_prefix), limits=limits)
 
 
-def build_tensors(data: bytes, selected: Mapping[str, TensorInfo]) -> dict[str, torch.Tensor]:
+def build_tensors(
+    data: bytes | Source, selected: Mapping[str, TensorInfo], *, limits: Limits = DEFAULT
+) -> dict[str, torch.Tensor]:
     """Copy the selected tensors out of the bytes that were examined.
 
     Raises:
-        Refused: a boolean that is neither 0 nor 1, or a big-endian machine.
+        Refused: a boolean that is neither 0 nor 1, more bytes than the budget, the file changed
+            since, or a big-endian machine.
     """
+    source = Held(data) if isinstance(data, bytes) else data
     if sys.byteorder != "little":
         raise Refused("checkpoints hold little-endian numbers and this machine is big-endian")
     known: dict[tuple[object, ...], torch.Tensor] = {}
     built: dict[str, torch.Tensor] = {}
+    left = limits.loaded_bytes
     for name, info in selected.items():
         window = (info.offset, info.dtype, info.shape, info.strides)
         if window not in known:
-            known[window] = _build(data, name, info)
+            left -= info.count * DTYPES[info.dtype]
+            if left < 0:
+                raise Refused(
+                    f"its tensors take over {limits.loaded_bytes} bytes, the budget of a loading",
+                    way_out="load a part of it by key and strip_prefix",
+                )
+            known[window] = _build(source, name, info)
         built[name] = known[window]
+    source.settle()
     return built
 
 
-def _build(data: bytes, name: str, info: TensorInfo) -> torch.Tensor:
+def _build(source: Source, name: str, info: TensorInfo) -> torch.Tensor:
     dtype = getattr(torch, info.dtype)
     if info.count == 0:
         return torch.empty(info.shape, dtype=dtype)
@@ -77,13 +89,14 @@ def _build(data: bytes, name: str, info: TensorInfo) -> torch.Tensor:
     reach = 1 + sum(
         (size - 1) * stride for size, stride in zip(info.shape, info.strides, strict=True)
     )
-    start = info.offset or 0
-    raw = bytearray(memoryview(data)[start : start + reach * itemsize])
-    if len(raw) != reach * itemsize:
-        raise Refused(f"tensor {plain(name)} reaches outside the file", subject=name)
-    if info.dtype == "bool" and max(raw) > 1:
-        raise Refused(
-            f"tensor {plain(name)} is boolean and holds the byte {max(raw)}", subject=name
-        )
-    flat = torch.frombuffer(raw, dtype=dtype)
-    return flat.as_strided(info.shape, info.strides).clone()
+    raw = bytearray(reach * itemsize)
+    source.fill(memoryview(raw), info.offset or 0)
+    if info.dtype == "bool":
+        highest = int(torch.frombuffer(raw, dtype=torch.uint8).max())
+        if highest > 1:
+            raise Refused(
+                f"tensor {plain(name)} is boolean and holds the byte {highest}", subject=name
+            )
+    tensor = torch.frombuffer(raw, dtype=dtype).as_strided(info.shape, info.strides)
+    # A view with gaps would keep its whole reach alive.
+    return tensor if reach == info.count else tensor.clone()

@@ -1,28 +1,28 @@
 """What would unpickling this stream build, seen without building it?
 
-A stack and memo interpreter over `pickletools.genops`, which only decodes opcodes. The names in a
-GLOBAL or STACK_GLOBAL are read off the interpreter's own stack, so a name that comes from the memo
-is seen as an unpickler would see it. Nothing is imported and nothing is called; what an allowed
-global means is said by `rebuild.rebuild`. Standard library only.
+A stack and memo interpreter over `opcodes`, which only decodes. The names in a GLOBAL or
+STACK_GLOBAL are read off the interpreter's own stack, so a name that comes from the memo is seen as
+an unpickler would see it. Nothing is imported and nothing is called; what an allowed global means
+is said by `rebuild.rebuild`. Standard library only.
 """
 
 from __future__ import annotations
 
-import io
-import pickletools
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from gancheck.checkpoints.opcodes import Cursor, opcodes
 from gancheck.checkpoints.rebuild import rebuild
 from gancheck.checkpoints.refusal import Refused
 from gancheck.checkpoints.symbols import Kind, classify
-from gancheck.checkpoints.values import Blob, Instance, Sequence, Symbol, Table, Value
+from gancheck.checkpoints.values import Instance, Sequence, Symbol, Table, Value
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
     from gancheck.checkpoints.limits import Limits
-    from gancheck.checkpoints.values import Storage
+    from gancheck.checkpoints.source import Source
+    from gancheck.checkpoints.values import Blob, Storage
 
 __all__ = ["Machine"]
 
@@ -30,10 +30,9 @@ _LITERALS = frozenset(
     {"INT", "BININT", "BININT1", "BININT2", "LONG", "LONG1", "LONG4", "FLOAT", "BINFLOAT"}
     | {"STRING", "BINSTRING", "SHORT_BINSTRING"}
     | {"UNICODE", "BINUNICODE", "SHORT_BINUNICODE", "BINUNICODE8"}
+    | {"BINBYTES", "SHORT_BINBYTES", "BINBYTES8", "BYTEARRAY8"}
 )
 _CONSTANTS: dict[str, Value] = {"NONE": None, "NEWTRUE": True, "NEWFALSE": False}
-# opcode -> bytes between the opcode and its payload, which stands in the file as it is
-_BYTES = {"BINBYTES": 5, "SHORT_BINBYTES": 2, "BINBYTES8": 9, "BYTEARRAY8": 9}
 _EMPTY = {"EMPTY_LIST": "list", "EMPTY_TUPLE": "tuple", "EMPTY_SET": "set"}
 _MARKED = {"LIST": "list", "TUPLE": "tuple", "FROZENSET": "set"}
 _FIXED = {"TUPLE1": 1, "TUPLE2": 2, "TUPLE3": 3}
@@ -48,14 +47,14 @@ class Spent:
 
     opcodes: int = 0
     items: int = 0
+    text: int = 0
 
 
 class Machine:
     """Interpreter of the pickles of one file; budgets and globals add up over all of them.
 
     Args:
-        data: the whole file, or the whole member that holds the pickle.
-        base: where `data` starts in the file.
+        source: the whole file, or the whole member that holds the pickle.
         limits: the budgets.
         storage: what a persistent id stands for; it raises `Refused` where it stands for nothing.
         nested: reads a whole checkpoint that stands inside this one as bytes.
@@ -64,26 +63,25 @@ class Machine:
 
     def __init__(
         self,
-        data: bytes,
+        source: Source,
         *,
         limits: Limits,
         storage: Callable[[Value], Value],
         nested: Callable[[Machine, Blob], Storage] | None = None,
-        base: int = 0,
         parent: Machine | None = None,
     ) -> None:
         self.limits = limits
         self.globals: dict[Symbol, Kind] = {} if parent is None else parent.globals
         self.nested = nested
         self.spent = Spent() if parent is None else parent.spent
-        self._data = data
-        self._base = base
+        self.protocol = 0
+        self._source = source
         self._storage = storage
         self._stack: list[Value] = []
         self._marks: list[list[Value]] = []
         self._memo: dict[int, Value] = {}
         self._actions: dict[str, Callable[[Any], None]] = {
-            "PROTO": self._skip,
+            "PROTO": self._protocol,
             "FRAME": self._skip,
             "MARK": self._mark,
             "POP": self._pop,
@@ -113,7 +111,7 @@ class Machine:
         """Interpret one pickle.
 
         Args:
-            start: the byte of `data` at which it starts.
+            start: the byte of the source at which it starts.
 
         Returns:
             What it holds, and the byte after its STOP.
@@ -122,21 +120,19 @@ class Machine:
             Refused: malformed, over a budget, or naming what is not allowed.
         """
         self._stack, self._marks, self._memo = [], [], {}
-        stream = io.BytesIO(self._data)
-        stream.seek(start)
+        cursor = Cursor(self._source, start)
         try:
-            for opcode, argument, position in pickletools.genops(stream):
+            for name, argument in opcodes(cursor, self._charge):
                 self.spent.opcodes += 1
                 if self.spent.opcodes > self.limits.opcodes:
                     raise Refused(
                         f"the pickle has over {self.limits.opcodes} opcodes, the budget of a reading"
                     )
-                if opcode.name == "STOP":
-                    break
-                self._step(opcode.name, argument, position or 0)
+                if name != "STOP":
+                    self._step(name, argument)
             if len(self._stack) != 1 or self._marks:
                 raise Refused("malformed pickle: it ends with an unbalanced stack")
-            return self._stack[0], stream.tell()
+            return self._stack[0], cursor.position
         except (IndexError, KeyError):
             raise Refused(
                 "malformed pickle: an opcode finds nothing on the stack or in the memo"
@@ -146,18 +142,23 @@ class Machine:
                 f"truncated or malformed pickle: {error}", way_out="fetch the file again"
             ) from None
 
-    def _step(self, name: str, argument: Any, position: int) -> None:
+    def _charge(self, length: int) -> None:
+        """Charge text that is about to be read to the budget."""
+        self.spent.text += length
+        if self.spent.text > self.limits.text:
+            raise Refused(
+                f"the pickle spells out over {self.limits.text} bytes of text and numbers, the budget of a reading"
+            )
+
+    def _step(self, name: str, argument: Any) -> None:
         if name in _LITERALS:
             self._stack.append(argument)
         elif name in _CONSTANTS:
             self._stack.append(_CONSTANTS[name])
         elif name in _MEMO_GET:
-            self._stack.append(self._memo[int(argument)])
+            self._stack.append(self._memo[argument])
         elif name in _MEMO_PUT:
-            self._remember(int(argument))
-        elif name in _BYTES:
-            content = argument if isinstance(argument, bytes) else bytes(argument)
-            self._stack.append(Blob(content, self._base + position + _BYTES[name]))
+            self._remember(argument)
         elif name in _FIXED:
             self._stack.append(self._sequence("tuple", self._take(_FIXED[name])))
         elif name in _EMPTY:
@@ -231,7 +232,10 @@ class Machine:
         self._remember(len(self._memo))
 
     def _skip(self, _: Any) -> None:
-        """PROTO and FRAME say how the rest is written, not what it is."""
+        """FRAME says how the rest is cut into pieces, not what it is."""
+
+    def _protocol(self, argument: Any) -> None:
+        self.protocol = max(self.protocol, argument)
 
     # --- containers
 
@@ -281,8 +285,7 @@ class Machine:
     # --- globals, calls, instances
 
     def _global(self, argument: Any) -> None:
-        module, _, name = str(argument).partition(" ")
-        self._stack.append(self._symbol(module, name))
+        self._stack.append(self._symbol(*argument))
 
     def _stack_global(self, _: Any) -> None:
         module, name = self._take(2)
@@ -322,9 +325,8 @@ class Machine:
         self._stack.append(self._make(target, parts, called=False))
 
     def _inst(self, argument: Any) -> None:
-        module, _, name = str(argument).partition(" ")
         items = self._to_mark()
-        self._stack.append(self._make(self._symbol(module, name), items, called=False))
+        self._stack.append(self._make(self._symbol(*argument), items, called=False))
 
     def _obj(self, _: Any) -> None:
         items: list[Value] = self._to_mark()

@@ -13,6 +13,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from gancheck.checkpoints.index import Contents, TensorInfo
+from gancheck.checkpoints.opcodes import Cursor
 from gancheck.checkpoints.refusal import Refused, plain
 from gancheck.checkpoints.symbols import DTYPES
 
@@ -20,6 +21,9 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from gancheck.checkpoints.limits import Limits
+    from gancheck.checkpoints.source import Source
+
+    Field = tuple[int, int | Source]
 
 __all__ = ["read_onnx"]
 
@@ -41,160 +45,201 @@ _DTYPES = {
     16: "bfloat16",
 }
 _BAD = "truncated or malformed ONNX file"
-_VERSION, _PRODUCER, _GRAPH = 1, 2, 7  # fields of ModelProto
+_FETCH = "fetch the file again"
+_VERSION, _PRODUCER, _PRODUCER_VERSION, _GRAPH, _OPSET = 1, 2, 3, 7, 8  # fields of ModelProto
 _NODE, _INITIALISER = 1, 5  # fields of GraphProto
 _ENDS = {11: "input", 12: "output"}
+_EXTERNAL = 14  # field of TensorProto: where its numbers stand, 1 for another file
+_MOST_DIMENSIONS = 64
 _UNREADABLE = "ONNX models are listed, not built: this reader takes names and shapes from the file, not its graph"
 
-Field = tuple[int, int | memoryview]
 
-
-def read_onnx(data: bytes, limits: Limits) -> Contents:
+def read_onnx(source: Source, limits: Limits) -> Contents:
     """List what an ONNX model holds.
 
     Raises:
         Refused: malformed.
     """
-    model = _Model(limits.listed)
-    for number, value in _fields(memoryview(data)):
+    model = _Model(_Wire(limits.opcodes))
+    for number, value in model.wire.fields(source):
         if number == _VERSION and isinstance(value, int):
-            model.metadata["ir_version"] = value
+            model.versions["ONNX"] = str(value)
         elif number == _PRODUCER:
             model.metadata["producer"] = _text(value)
+        elif number == _PRODUCER_VERSION:
+            model.versions["producer"] = _text(value)
+        elif number == _OPSET:
+            model.read_opset(_message(value))
         elif number == _GRAPH:
             model.read_graph(_message(value))
+    if len(model.tensors) > limits.listed:
+        raise Refused(
+            f"the graph lists {len(model.tensors)} initialisers, over the budget of {limits.listed}"
+        )
     if model.operators:
         model.metadata["operators"] = ", ".join(sorted(model.operators))
-    return Contents(tensors=tuple(model.tensors), metadata=model.metadata, unreadable=_UNREADABLE)
+    notes = (
+        [f"the numbers of {model.elsewhere} initialisers stand in other files"]
+        if model.elsewhere
+        else []
+    )
+    return Contents(
+        tensors=tuple(model.tensors),
+        metadata=model.metadata,
+        versions=model.versions,
+        notes=tuple(notes),
+        unreadable=_UNREADABLE,
+    )
+
+
+class _Wire:
+    """The wire format, with a budget of fields; what a field holds is placed and not read."""
+
+    def __init__(self, budget: int) -> None:
+        self._budget = budget
+
+    def fields(self, message: Source) -> Iterator[Field]:
+        cursor = Cursor(message)
+        while cursor.position < message.size:
+            self.spend()
+            tag = self.varint(cursor)
+            number, wire = tag >> 3, tag & 7
+            if wire == 0:
+                yield number, self.varint(cursor)
+                continue
+            if wire not in (1, 2, 5):
+                raise Refused(_BAD)
+            length = self.varint(cursor) if wire == 2 else 8 if wire == 1 else 4
+            try:
+                start = cursor.skip(length)
+            except EOFError:
+                raise Refused(_BAD, way_out=_FETCH) from None
+            yield number, message.window(start, length)
+
+    def varint(self, cursor: Cursor) -> int:
+        value = shift = 0
+        while shift <= 63:
+            try:
+                byte = cursor.take(1)[0]
+            except EOFError:
+                raise Refused(_BAD, way_out=_FETCH) from None
+            value |= (byte & 0x7F) << shift
+            if byte < 0x80:
+                return value
+            shift += 7
+        raise Refused(_BAD)
+
+    def spend(self) -> None:
+        self._budget -= 1
+        if self._budget < 0:
+            raise Refused("the model has more parts than the budget of a reading")
 
 
 @dataclass(slots=True)
 class _Model:
-    budget: int
+    wire: _Wire
     metadata: dict[str, bool | int | float | str] = field(default_factory=dict)
+    versions: dict[str, str] = field(default_factory=dict)
     tensors: list[TensorInfo] = field(default_factory=list)
     operators: set[str] = field(default_factory=set)
+    elsewhere: int = 0
 
-    def read_graph(self, graph: memoryview) -> None:
-        for part, content in _fields(graph):
-            self.budget -= 1
-            if self.budget < 0:
-                raise Refused("the graph has more parts than the budget of a listing")
+    def read_opset(self, message: Source) -> None:
+        domain, version = "", 0
+        for number, value in self.wire.fields(message):
+            if number == 1:
+                domain = _text(value)
+            elif number == 2 and isinstance(value, int):
+                version = value
+        self.versions[f"opset {domain}".strip()] = str(version)
+
+    def read_graph(self, graph: Source) -> None:
+        for part, content in self.wire.fields(graph):
             if part == _NODE:
-                self.operators.add(_operator(_message(content)))
+                self.operators.add(self._operator(_message(content)))
             elif part == _INITIALISER:
-                self.tensors.append(_tensor(_message(content)))
+                self.tensors.append(self._tensor(_message(content)))
             elif part in _ENDS:
-                name, shape = _value_info(_message(content))
+                name, shape = self._value_info(_message(content))
                 self.metadata[f"{_ENDS[part]} {name}"] = shape
 
+    def _operator(self, node: Source) -> str:
+        names = [_text(value) for number, value in self.wire.fields(node) if number == 4]
+        return names[-1] if names else ""
 
-def _varint(data: memoryview, position: int) -> tuple[int, int]:
-    value = shift = 0
-    while True:
-        if position >= len(data) or shift > 63:
-            raise Refused(_BAD)
-        byte = data[position]
-        position += 1
-        value |= (byte & 0x7F) << shift
-        if byte < 0x80:
-            return value, position
-        shift += 7
+    def _dimensions(self, value: int | Source) -> list[int]:
+        """TensorProto.dims, written one by one or packed."""
+        if isinstance(value, int):
+            return [value]
+        found: list[int] = []
+        cursor = Cursor(value)
+        while cursor.position < value.size:
+            found.append(self.wire.varint(cursor))
+            if len(found) > _MOST_DIMENSIONS:
+                raise Refused(_BAD)
+        return found
+
+    def _tensor(self, message: Source) -> TensorInfo:
+        shape: list[int] = []
+        name, dtype, raw = "", "unknown", None
+        for number, value in self.wire.fields(message):
+            if number == 1:
+                shape += self._dimensions(value)
+            elif number == 2 and isinstance(value, int):
+                dtype = _DTYPES.get(value, f"ONNX type {value}")
+            elif number == 8:
+                name = _text(value)
+            elif number == 9:
+                raw = _message(value).size
+            elif number == _EXTERNAL and value == 1:
+                self.elsewhere += 1
+            if len(shape) > _MOST_DIMENSIONS:
+                raise Refused(_BAD, subject=name)
+        if raw is not None and dtype in DTYPES and raw != math.prod(shape) * DTYPES[dtype]:
+            raise Refused(
+                f"initialiser {plain(name)} of shape {shape[:8]} has {raw} bytes", subject=name
+            )
+        strides = tuple(math.prod(shape[i + 1 :]) for i in range(len(shape)))
+        return TensorInfo(
+            path=(name,), shape=tuple(shape), dtype=dtype, offset=None, strides=strides
+        )
+
+    def _value_info(self, message: Source) -> tuple[str, str]:
+        """Name and shape of an input or output: TypeProto.tensor_type.shape.dim, size or name."""
+        name, sizes = "", ""
+        for number, value in self.wire.fields(message):
+            if number == 1:
+                name = _text(value)
+            elif number == 2:
+                found = [
+                    self._size(dimension) for dimension in self._descend(_message(value), (1, 2, 1))
+                ]
+                sizes = ", ".join(found[:_MOST_DIMENSIONS])
+        return name, f"[{sizes}]"
+
+    def _descend(self, message: Source, numbers: tuple[int, ...]) -> Iterator[Source]:
+        if not numbers:
+            yield message
+            return
+        for number, value in self.wire.fields(message):
+            if number == numbers[0]:
+                yield from self._descend(_message(value), numbers[1:])
+
+    def _size(self, dimension: Source) -> str:
+        for number, value in self.wire.fields(dimension):
+            if number == 1 and isinstance(value, int):
+                return str(value)
+            if number == 2:
+                return _text(value)
+        return "?"
 
 
-def _fields(data: memoryview) -> Iterator[Field]:
-    position = 0
-    while position < len(data):
-        tag, position = _varint(data, position)
-        number, wire = tag >> 3, tag & 7
-        if wire == 0:
-            value, position = _varint(data, position)
-            yield number, value
-            continue
-        if wire == 2:
-            length, position = _varint(data, position)
-        elif wire in (1, 5):
-            length = 8 if wire == 1 else 4
-        else:
-            raise Refused(_BAD)
-        if position + length > len(data):
-            raise Refused(_BAD, way_out="fetch the file again")
-        yield number, data[position : position + length]
-        position += length
-
-
-def _message(value: int | memoryview) -> memoryview:
+def _message(value: int | Source) -> Source:
     if isinstance(value, int):
         raise Refused(_BAD)
     return value
 
 
-def _text(value: int | memoryview) -> str:
-    return bytes(_message(value)[:1000]).decode("utf-8", "replace")
-
-
-def _operator(node: memoryview) -> str:
-    return next((_text(value) for number, value in _fields(node) if number == 4), "")
-
-
-def _dimensions(value: int | memoryview) -> list[int]:
-    """TensorProto.dims, written one by one or packed."""
-    if isinstance(value, int):
-        return [value]
-    found: list[int] = []
-    position = 0
-    while position < len(value):
-        size, position = _varint(value, position)
-        found.append(size)
-    return found
-
-
-def _tensor(message: memoryview) -> TensorInfo:
-    shape: list[int] = []
-    name, dtype, raw = "", "unknown", None
-    for number, value in _fields(message):
-        if number == 1:
-            shape += _dimensions(value)
-        elif number == 2 and isinstance(value, int):
-            dtype = _DTYPES.get(value, f"ONNX type {value}")
-        elif number == 8:
-            name = _text(value)
-        elif number == 9:
-            raw = len(_message(value))
-        if len(shape) > 64:
-            raise Refused(_BAD, subject=name)
-    if raw is not None and dtype in DTYPES and raw != math.prod(shape) * DTYPES[dtype]:
-        raise Refused(
-            f"initialiser {plain(name)} of shape {shape[:8]} has {raw} bytes", subject=name
-        )
-    strides = tuple(math.prod(shape[i + 1 :]) for i in range(len(shape)))
-    return TensorInfo(path=(name,), shape=tuple(shape), dtype=dtype, offset=None, strides=strides)
-
-
-def _value_info(message: memoryview) -> tuple[str, str]:
-    """Name and shape of an input or output: TypeProto.tensor_type.shape.dim, size or name."""
-    name, sizes = "", ""
-    for number, value in _fields(message):
-        if number == 1:
-            name = _text(value)
-        elif number == 2:
-            sizes = ", ".join(_size(dim) for dim in _descend(_message(value), (1, 2, 1)))
-    return name, f"[{sizes}]"
-
-
-def _descend(message: memoryview, numbers: tuple[int, ...]) -> Iterator[memoryview]:
-    if not numbers:
-        yield message
-        return
-    for number, value in _fields(message):
-        if number == numbers[0]:
-            yield from _descend(_message(value), numbers[1:])
-
-
-def _size(dimension: memoryview) -> str:
-    for number, value in _fields(dimension):
-        if number == 1 and isinstance(value, int):
-            return str(value)
-        if number == 2:
-            return _text(value)
-    return "?"
+def _text(value: int | Source) -> str:
+    message = _message(value)
+    return message.read(0, min(message.size, 1000)).decode("utf-8", "replace")

@@ -185,7 +185,9 @@ def _player(
 ) -> tuple[nn.Sequential, Provenance]:
     place = manifest.resolve(entry.path) if path is None else Path(path)
     data = snapshot(place, limits=limits)
-    index = examine(data, name=place.name, limits=limits)
+    index = examine(
+        data, name=place.name, limits=limits, full=True
+    )  # it is built to its end anyway
     if entry.sha256 is not None and entry.sha256 != index.sha256:
         raise Refused(
             f"{name} {plain(place.name)} is not the file of the manifest: its sha256 is {index.sha256}, expected {entry.sha256}"
@@ -202,7 +204,7 @@ def _player(
     module = mlp.build(tensors, hidden=activations[0], output=activations[1])
     source = Provenance(
         path=str(place),
-        sha256=index.sha256,
+        sha256=index.sha256 or "",
         container=str(index.container),
         globals=index.globals,
         consumed=len(selected) - len(match.unconsumed),

@@ -1,15 +1,13 @@
 """What stands in this file? The entry to the static reader.
 
-A file is read once into memory, and everything said of it, and every tensor built from it, comes
-from those bytes: nothing that changes the file meanwhile can slip between check and use. Standard
-library only.
+Everything said of a file, and every tensor built from it, comes from one `Source`: nothing that
+changes the file meanwhile slips between check and use unnoticed. Standard library only.
 """
 
 from __future__ import annotations
 
 import hashlib
 import math
-import stat
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -20,6 +18,7 @@ from gancheck.checkpoints.limits import DEFAULT, Limits
 from gancheck.checkpoints.onnx_file import read_onnx
 from gancheck.checkpoints.refusal import Refused, plain
 from gancheck.checkpoints.safetensors_file import read_safetensors
+from gancheck.checkpoints.source import Held, Source, source_of
 from gancheck.checkpoints.symbols import DTYPES
 from gancheck.checkpoints.torch_files import read_legacy, read_pickle, read_zip
 
@@ -28,8 +27,7 @@ if TYPE_CHECKING:
 
 __all__ = ["examine", "read", "snapshot"]
 
-_READERS: dict[Container, Callable[[bytes, Limits], Contents]] = {
-    Container.torch_zip: read_zip,
+_READERS: dict[Container, Callable[[Source, Limits], Contents]] = {
     Container.torch_legacy: read_legacy,
     Container.pickle: read_pickle,
     Container.safetensors: read_safetensors,
@@ -40,60 +38,56 @@ _MOST_ELEMENTS = 2**48
 _SLACK = 2**20
 
 
-def read(path: str | Path, *, limits: Limits = DEFAULT) -> Index:
+def read(path: str | Path, *, limits: Limits = DEFAULT, full: bool = False) -> Index:
     """List what a checkpoint holds, executing and importing nothing of it.
 
     Args:
         path: any file.
-        limits: budgets; the file is held in memory once.
+        limits: budgets.
+        full: compute the sha256 and check a zip's checksums also where the file is larger than
+            `limits.checked_bytes`; it is read to its end then.
 
     Raises:
         Refused: the file is unsafe, unreadable or no checkpoint; the one exception of reading.
     """
-    return examine(snapshot(path, limits=limits), name=Path(path).name, limits=limits)
+    return examine(snapshot(path, limits=limits), name=Path(path).name, limits=limits, full=full)
 
 
-def snapshot(path: str | Path, *, limits: Limits = DEFAULT) -> bytes:
-    """The bytes of a regular file within the size budget.
+def snapshot(path: str | Path, *, limits: Limits = DEFAULT) -> Source:
+    """A regular file within the size budget, as `examine` and `build_tensors` take it.
 
     Raises:
         Refused: missing, unreadable, no regular file, or too large.
     """
-    shown = plain(str(path))
-    try:
-        status = Path(path).stat()
-        if not stat.S_ISREG(status.st_mode):
-            raise Refused(f"{shown} is no regular file")
-        if status.st_size > limits.file_bytes:
-            raise Refused(
-                f"{shown} has {status.st_size} bytes, over the budget of {limits.file_bytes}"
-            )
-        with Path(path).open("rb") as stream:
-            # One byte beyond its size tells growth; asking for the budget would reserve it.
-            data = stream.read(status.st_size + 1)
-    except (OSError, ValueError) as error:
-        what = (error.strerror if isinstance(error, OSError) else None) or "its name is no path"
-        raise Refused(f"{shown} cannot be read: {what}") from None
-    if len(data) > status.st_size:
-        raise Refused(f"{shown} grew while it was read", way_out="read it when it is written")
-    return data
+    return source_of(path, limits)
 
 
-def examine(data: bytes, *, name: str, limits: Limits = DEFAULT) -> Index:
+def examine(
+    data: bytes | Source, *, name: str, limits: Limits = DEFAULT, full: bool = False
+) -> Index:
     """List what the bytes of a checkpoint hold.
 
     Raises:
         Refused: as `read`.
     """
-    container = recognise(data)
-    contents = _READERS[container](data, limits)
-    _check_sizes(contents, len(data), limits)
+    source = Held(data) if isinstance(data, bytes) else data
+    container = recognise(source)
+    whole = full or source.size <= limits.checked_bytes
+    if container is Container.torch_zip:
+        contents = read_zip(source, limits, checksums=whole)
+    else:
+        contents = _READERS[container](source, limits)
+    _check_sizes(contents, source.size, limits)
     why_not = _why_not(contents)
+    sha256 = _sha256(source) if whole else None
+    source.settle()
     return Index(
         name=name,
         container=container,
-        size=len(data),
-        sha256=hashlib.sha256(data).hexdigest(),
+        size=source.size,
+        sha256=sha256,
+        checksums=whole if container is Container.torch_zip else None,
+        versions=contents.versions,
         tensors=contents.tensors,
         globals=contents.globals,
         needs=contents.needs,
@@ -104,6 +98,13 @@ def examine(data: bytes, *, name: str, limits: Limits = DEFAULT) -> Index:
         why_not=why_not,
         notes=contents.notes,
     )
+
+
+def _sha256(source: Source) -> str:
+    digest = hashlib.sha256()
+    for piece in source.pieces(0, source.size):
+        digest.update(piece)
+    return digest.hexdigest()
 
 
 def _check_sizes(contents: Contents, size: int, limits: Limits) -> None:

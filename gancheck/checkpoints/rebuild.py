@@ -11,6 +11,7 @@ import math
 from typing import TYPE_CHECKING
 
 from gancheck.checkpoints.refusal import Refused
+from gancheck.checkpoints.source import Held
 from gancheck.checkpoints.symbols import DTYPES
 from gancheck.checkpoints.values import Blob, Sequence, Storage, Symbol, Table, Value, View
 
@@ -181,7 +182,7 @@ def _encoded(machine: Machine, arguments: list[Value]) -> Value:
         raise Refused("bytes are spelled by something else than latin-1 text")
     machine.count(len(text) // 64)  # copied each time, however often the same text is used
     try:
-        return Blob(text.encode("latin-1"), None)
+        return Blob(Held(text.encode("latin-1"), origin=None))
     except UnicodeEncodeError:
         raise Refused("bytes are spelled by text that is not latin-1") from None
 

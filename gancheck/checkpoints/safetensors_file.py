@@ -17,6 +17,7 @@ from gancheck.checkpoints.symbols import DTYPES
 
 if TYPE_CHECKING:
     from gancheck.checkpoints.limits import Limits
+    from gancheck.checkpoints.source import Source
 
 __all__ = ["read_safetensors"]
 
@@ -42,19 +43,23 @@ _NAMES = {
 _MAX_SIZE = 2**48
 
 
-def read_safetensors(data: bytes, limits: Limits) -> Contents:
+def read_safetensors(source: Source, limits: Limits) -> Contents:
     """Read the header and check every window against the file.
 
     Raises:
         Refused: malformed, truncated or ambiguous.
     """
-    length = int.from_bytes(data[:8], "little")
-    if length > limits.header_bytes or 8 + length > len(data):
+    length = int.from_bytes(source.read(0, 8), "little")
+    if 8 + length > source.size:
         raise Refused(
-            f"truncated or malformed safetensors: a header of {length} bytes in a file of {len(data)}",
+            f"truncated or malformed safetensors: a header of {length} bytes in a file of {source.size}",
             way_out=_FETCH,
         )
-    header = _header(data[8 : 8 + length])
+    if length > limits.header_bytes:
+        raise Refused(
+            f"the header of the file has {length} bytes, over the budget of {limits.header_bytes}"
+        )
+    header = _header(source.read(8, length))
     metadata = header.pop("__metadata__", {})
     if not isinstance(metadata, dict) or not all(
         isinstance(value, str) for value in metadata.values()
@@ -69,8 +74,8 @@ def read_safetensors(data: bytes, limits: Limits) -> Contents:
         info, window = _tensor(key, entry, start)
         tensors.append(info)
         windows.append((*window, key))
-    _check_cover(windows, len(data) - start)
-    return Contents(tensors=tuple(tensors), metadata=metadata)
+    _check_cover(windows, source.size - start)
+    return Contents(tensors=tuple(tensors), metadata=metadata, versions={})
 
 
 def _header(raw: bytes) -> dict[str, Any]:

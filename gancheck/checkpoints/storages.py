@@ -17,6 +17,7 @@ from gancheck.checkpoints.values import Sequence, Storage, Symbol, Value
 
 if TYPE_CHECKING:
     from gancheck.checkpoints.archive import Archive
+    from gancheck.checkpoints.source import Source
 
 __all__ = ["LegacyStorages", "ZipStorages", "no_storages"]
 
@@ -153,7 +154,7 @@ class LegacyStorages:
         self._windows.append(part)
         return part
 
-    def place(self, data: bytes, keys: Value, position: int, base: int) -> int:
+    def place(self, source: Source, keys: Value, position: int) -> int:
         """Find the bytes of every storage after the pickles, in the order of the listed keys.
 
         Returns:
@@ -165,17 +166,17 @@ class LegacyStorages:
         for name in names:
             storage = self.found[name]
             size = storage.count * storage.itemsize
-            if position + 8 + size > len(data):
+            if position + 8 + size > source.size:
                 raise Refused(
-                    f"truncated file: storage {plain(name)} claims {size} bytes and {max(len(data) - position - 8, 0)} are left",
+                    f"truncated file: storage {plain(name)} claims {size} bytes and {max(source.size - position - 8, 0)} are left",
                     way_out=_FETCH,
                 )
-            (count,) = struct.unpack_from("<q", data, position)
+            (count,) = struct.unpack("<q", source.read(position, 8))
             if count != storage.count:
                 raise Refused(
                     f"storage {plain(name)} has {count} elements where the pickle claims {storage.count}"
                 )
-            storage.start = base + position + 8
+            storage.start = None if source.origin is None else source.origin + position + 8
             position += 8 + size
         for part in self._windows:
             part.start = self.found[part.key].start

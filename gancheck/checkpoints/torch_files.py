@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections import Counter
 from typing import TYPE_CHECKING
 
-from gancheck.checkpoints.archive import Archive, Member, read_archive
+from gancheck.checkpoints.archive import Archive, read_archive
 from gancheck.checkpoints.index import Contents, TensorInfo
 from gancheck.checkpoints.listing import Found, Listing, walk
 from gancheck.checkpoints.machine import Machine
@@ -20,6 +20,7 @@ from gancheck.checkpoints.values import Blob, Sequence, Storage, Table, Value
 
 if TYPE_CHECKING:
     from gancheck.checkpoints.limits import Limits
+    from gancheck.checkpoints.source import Source
 
 __all__ = ["read_legacy", "read_pickle", "read_zip"]
 
@@ -29,18 +30,18 @@ _BIG_ENDIAN = "the file was written on a big-endian machine, which is not read"
 _SAVE_AGAIN = "save it again on a little-endian one"
 
 
-def read_zip(data: bytes, limits: Limits) -> Contents:
+def read_zip(source: Source, limits: Limits, *, checksums: bool) -> Contents:
     """Read a torch zip.
 
     Raises:
         Refused: unsafe or unreadable.
     """
-    archive = read_archive(data, limits)
-    _refuse_other_zips(archive, data)
+    archive = read_archive(source, limits, checksums=checksums)
+    _refuse_other_zips(archive, source)
     member = archive.members["data.pkl"]
     storages = ZipStorages(archive)
     machine = Machine(
-        _bytes(data, member), limits=limits, storage=storages, nested=_nested, base=member.start
+        source.window(member.start, member.size), limits=limits, storage=storages, nested=_nested
     )
     root, end = machine.run()
     notes = (
@@ -57,10 +58,15 @@ def read_zip(data: bytes, limits: Limits) -> Contents:
         notes.append(
             f"{len(unused)} storages of the zip are used by no tensor, {plain(unused[0])} among them"
         )
-    return _contents(machine, root, limits, notes)
+    versions = {
+        f"torch zip{part}": _small_member(archive, source, name)
+        for part, name in (("", "version"), (" format", ".format_version"))
+        if name in archive.members
+    }
+    return _contents(machine, root, limits, notes, versions)
 
 
-def _refuse_other_zips(archive: Archive, data: bytes) -> None:
+def _refuse_other_zips(archive: Archive, source: Source) -> None:
     names = archive.members
     if "constants.pkl" in names or any(name.startswith("code/") for name in names):
         raise Refused(
@@ -71,39 +77,37 @@ def _refuse_other_zips(archive: Archive, data: bytes) -> None:
         raise Refused(
             "this is a zip without data.pkl, not a torch checkpoint (Keras and numpy write such zips)"
         )
-    order = names.get("byteorder")
-    if order is not None and _bytes(data, order) != b"little":
+    if "byteorder" in names and _small_member(archive, source, "byteorder") != "little":
         raise Refused(_BIG_ENDIAN, way_out=_SAVE_AGAIN)
 
 
-def _bytes(data: bytes, member: Member) -> bytes:
-    return data[member.start : member.start + member.size]
+def _small_member(archive: Archive, source: Source, name: str) -> str:
+    member = archive.members[name]
+    return source.read(member.start, min(member.size, 20)).decode("ascii", "replace").strip()
 
 
-def read_legacy(data: bytes, limits: Limits) -> Contents:
+def read_legacy(source: Source, limits: Limits) -> Contents:
     """Read a file as torch wrote it before 1.6.
 
     Raises:
         Refused: unsafe or unreadable.
     """
-    storages = LegacyStorages(len(data))
-    machine = Machine(data, limits=limits, storage=storages, nested=_nested)
-    root, end = _legacy(machine, storages, data, 0)
+    storages = LegacyStorages(source.size)
+    machine = Machine(source, limits=limits, storage=storages, nested=_nested)
+    root, end = _legacy(machine, storages, source)
     notes = (
-        [f"{len(data) - end} bytes follow the last storage and were not read"]
-        if end < len(data)
+        [f"{source.size - end} bytes follow the last storage and were not read"]
+        if end < source.size
         else []
     )
     if storages.sources:
         notes.append(
             f"it carries the source code of {storages.sources} classes, which was not looked at"
         )
-    return _contents(machine, root, limits, notes)
+    return _contents(machine, root, limits, notes, {"torch legacy": str(_PROTOCOL)})
 
 
-def _legacy(
-    machine: Machine, storages: LegacyStorages, data: bytes, base: int
-) -> tuple[Value, int]:
+def _legacy(machine: Machine, storages: LegacyStorages, source: Source) -> tuple[Value, int]:
     magic, position = machine.run()
     protocol, position = machine.run(position)
     if magic != _MAGIC or protocol != _PROTOCOL:
@@ -118,38 +122,40 @@ def _legacy(
         raise Refused(_BIG_ENDIAN, way_out=_SAVE_AGAIN)
     root, position = machine.run(position)
     keys, position = machine.run(position)
-    return root, storages.place(data, keys, position, base)
+    return root, storages.place(source, keys, position)
 
 
 def _nested(parent: Machine, blob: Blob) -> Storage:
     """Read the storage that a plain `pickle.dump` of a tensor carries as a whole legacy file."""
-    storages = LegacyStorages(len(blob.data))
-    machine = Machine(blob.data, limits=parent.limits, storage=storages, parent=parent)
-    root, end = _legacy(machine, storages, blob.data, blob.offset or 0)
-    if not isinstance(root, Storage) or end != len(blob.data):
+    storages = LegacyStorages(blob.source.size)
+    machine = Machine(blob.source, limits=parent.limits, storage=storages, parent=parent)
+    root, end = _legacy(machine, storages, blob.source)
+    if not isinstance(root, Storage) or end != blob.source.size:
         raise Refused(
             "the pickle carries bytes that are to be unpickled and hold something else than one storage"
         )
-    if blob.offset is None:
-        root.start = None
     return root
 
 
-def read_pickle(data: bytes, limits: Limits) -> Contents:
+def read_pickle(source: Source, limits: Limits) -> Contents:
     """Read a bare pickle.
 
     Raises:
         Refused: unsafe or unreadable.
     """
-    machine = Machine(data, limits=limits, storage=no_storages, nested=_nested)
+    machine = Machine(source, limits=limits, storage=no_storages, nested=_nested)
     root, end = machine.run()
     notes = (
-        [f"{len(data) - end} bytes follow the pickle and were not read"] if end < len(data) else []
+        [f"{source.size - end} bytes follow the pickle and were not read"]
+        if end < source.size
+        else []
     )
-    return _contents(machine, root, limits, notes)
+    return _contents(machine, root, limits, notes, {})
 
 
-def _contents(machine: Machine, root: Value, limits: Limits, notes: list[str]) -> Contents:
+def _contents(
+    machine: Machine, root: Value, limits: Limits, notes: list[str], versions: dict[str, str]
+) -> Contents:
     listing = walk(root, limits)
     shared = _alias_groups(listing.tensors)
     tensors = tuple(
@@ -163,6 +169,7 @@ def _contents(machine: Machine, root: Value, limits: Limits, notes: list[str]) -
         globals=tuple(sorted(str(symbol) for symbol in machine.globals)),
         needs=tuple(needs),
         metadata=_metadata(listing),
+        versions={**versions, "pickle protocol": str(machine.protocol)},
         notes=tuple(notes),
     )
 

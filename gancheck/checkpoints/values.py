@@ -8,6 +8,10 @@ structure costs what was written and not what it unfolds to. Standard library on
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from gancheck.checkpoints.source import Source
 
 __all__ = ["Blob", "Instance", "Scalar", "Sequence", "Storage", "Symbol", "Table", "Value", "View"]
 
@@ -27,10 +31,9 @@ class Symbol:
 
 @dataclass(eq=False, slots=True)
 class Blob:
-    """Bytes of the file, and where they start when they stand in it unencoded."""
+    """Bytes that the pickle carries; not read, only placed."""
 
-    data: bytes
-    offset: int | None
+    source: Source
 
 
 @dataclass(eq=False, slots=True)
