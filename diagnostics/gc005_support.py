@@ -9,12 +9,13 @@ How it is measured
     thirty samples hit a gap, its mass is found by lines through the latent space; neither moves the
     verdict.
 Verdicts
-    bridged -> warning, and failing only where the interval's lower end exceeds 5 %;
+    bridged -> warning, and failing only where the interval's lower end exceeds 5 %; undecided where
+    the test is no longer significant at 1 % once corrected by Holm for the tests beside it;
     not_detected -> sound, with its upper limit; not_decidable -> undecided.
 What to do
     A connected latent law and a continuous generator must leave mass in the gaps: use a mixture of
     generators or a discrete latent, or reject samples where the gap is.
-Theorem: connected-latent-connected-support. Source: Tanielian et al. (2020).
+Theorem: connected-latent-connected-support. Sources: Tanielian et al. (2020); Holm (1979).
 """
 
 from __future__ import annotations
@@ -34,11 +35,12 @@ from gancheck.diagnosis import (
 from gancheck.measures.connectivity import BridgeMass, Outcome, bridge_mass_in
 from gancheck.measures.data_gaps import DataGaps, data_gaps
 from gancheck.measures.features import as_features
+from gancheck.measures.holm import ALPHA, holm
 from gancheck.measures.latent_paths import label_of, latent_paths
 from gancheck.measures.line_sampling import gap_mass
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Mapping, Sequence
 
     from gancheck.games.game import Game
 
@@ -94,31 +96,48 @@ def _inside(game: Game, gaps: DataGaps, plan: Plan) -> dict[str, Quantity]:
     return out
 
 
-def judge(found: BridgeMass, *, effect: float = 0.05) -> Finding:
+def judge(
+    found: BridgeMass,
+    *,
+    alpha: float = ALPHA,
+    beside: Sequence[float] = (),
+    effect: float = 0.05,
+) -> Finding:
     """Map the outcome; failing only where the bridge mass surely exceeds the effect size.
 
     Args:
         found: the measurement.
+        alpha: chance of any false alarm.
+        beside: p-values of the other diagnostics of the same report.
         effect: one sample in twenty between the modes is a fault whatever the use.
     """
     verdict = _MAP[found.verdict]
+    tests = holm({} if found.p_value is None else {"bridge": found.p_value}, beside=beside)
     mass = found.quantities.get("bridge_mass")
-    if verdict is Verdict.warning and mass is not None and mass.interval[0] > effect:
-        verdict = Verdict.failing
     off = found.quantities["off_tube_mass"]
     because = f"{found.because[0].upper()}{found.because[1:]}."
+    if verdict is Verdict.warning and tests["bridge"].corrected >= alpha:
+        verdict = Verdict.undecided
+        because += (
+            f" Alone that would be an alarm; corrected for the {len(beside)} other tests of the "
+            f"report it is p = {tests['bridge'].corrected:.2g}, which is none."
+        )
+    elif verdict is Verdict.warning and mass is not None and mass.interval[0] > effect:
+        verdict = Verdict.failing
+    suspected = verdict is Verdict.undecided and found.verdict is Outcome.bridged
     return Finding(
         code="GC005",
         verdict=verdict,
-        title=_TITLES[verdict],
+        title=_SUSPECTED if suspected else _TITLES[verdict],
         because=(
             f"{because} {off.value:.1%} of the samples lie off the tube that holds 99 % of "
             f"held-out real data.{_inside_in_words(found.quantities)}{_space_in_words(found)}"
         ),
-        remedy=_REMEDIES[verdict],
+        remedy=_SUSPECTED_REMEDY if suspected else _REMEDIES[verdict],
         quantities=found.quantities,
         theorems=diagnostic.theorems,
         measurement=found,
+        p_values=tests,
     )
 
 
@@ -156,6 +175,8 @@ _REMEDIES = {
     Verdict.failing: "Use a mixture of generators or a discrete latent; one continuous map bridges.",
     Verdict.undecided: "Measure in a feature space in which the components of the data are apart.",
 }
+_SUSPECTED = "Mass between the components is suspected, and may be chance"
+_SUSPECTED_REMEDY = "Draw more samples (--samples), or ask this question alone (--only GC005)."
 
 
 diagnostic = Diagnostic(
@@ -171,7 +192,7 @@ diagnostic = Diagnostic(
         "pair of components: the larger a square, the more; filled where samples link the pair."
     ),
     headline="bridge_mass",
-    threshold="warns where significant against held-out real data; fails above 5 %",
+    threshold="warns where significant against held-out real data, by Holm; fails above 5 %",
     labels={
         "bridge_mass": "generated mass in the gaps",
         "off_tube_mass": "generated mass off the data",

@@ -46,7 +46,8 @@ class Components:
         source: how they were got, in words.
         height: the longest step inside a piece; infinite where it is not known.
         doubt: why they are not established, in a sentence; "" where they are.
-        needed: points that would be needed; None where no number would help.
+        needed: points at which the largest piece that is too small to count (a point, where all
+            count) would count; None where no number is known to help: a single component, labels.
     """
 
     labels: np.ndarray
@@ -87,7 +88,10 @@ def linked(x: np.ndarray) -> Components:
         )
         needed = _least_for(min(smallest, _POINTS) / len(kept) / 2.0)
     elif len(heavy) < 2:
-        doubt = "the data shows a single component in this space"
+        doubt = f"{n} points of the data show a single component in this space"
+    else:
+        light = np.append(np.delete(size, heavy), 1)
+        needed = _least_for(min(float(light.max()), _POINTS) / len(kept))
     return Components(labels, len(heavy), source, cut, doubt, needed)
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import Any
 
 import numpy as np
@@ -43,6 +44,30 @@ def test_gc005_is_undecided_without_a_gap() -> None:
     rng = np.random.default_rng(0)
     found = bridge_mass(rng.standard_normal((400, 2)), rng.standard_normal((400, 2)))
     assert verdict("GC005", found) is Verdict.undecided
+
+
+def test_gc005_takes_an_alarm_back_that_the_other_tests_of_a_report_correct_away() -> None:
+    """Six hits of 1000 against none of 1500: p = C(1000, 6)/C(2500, 6), 0.4 % and four times that."""
+    found = bridge_mass(_two_clusters(4000, 0), _with_hits(6))
+    judge: Any = content.diagnostics()["GC005"].judge
+    alone = judge(found)
+    assert alone.verdict is Verdict.warning
+    assert alone.p_values["bridge"].raw == alone.p_values["bridge"].corrected == found.p_value
+    assert found.p_value == pytest.approx(math.comb(1000, 6) / math.comb(2500, 6))
+    beside = judge(found, beside=[0.5] * 3)
+    assert beside.verdict is Verdict.undecided
+    assert beside.p_values["bridge"].corrected == pytest.approx(4 * found.p_value)
+    assert "corrected for the 3 other tests" in beside.because
+    assert "may be chance" in beside.title
+    rng = np.random.default_rng(0)
+    blob = bridge_mass(rng.standard_normal((400, 2)), rng.standard_normal((400, 2)))
+    assert judge(blob, beside=[0.5] * 3).p_values == {}
+
+
+def _with_hits(count: int) -> np.ndarray:
+    x = _two_clusters(1000, 1)
+    x[:count] = 5.0
+    return x
 
 
 CALM = dict.fromkeys(

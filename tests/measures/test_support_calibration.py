@@ -197,9 +197,45 @@ def test_what_cannot_be_decided_says_what_would_be_needed() -> None:
     assert few.needed == 2  # one of one against 0 of 20 has p = 1/21, two of two 1/231
     assert "at least 2 generated" in few.because
     assert bridge_mass(real, real[:2]).verdict is Outcome.not_detected
+    short = 0
+    for draw in range(12):  # 24 modes or fewer found in 300 points: those missing fill the gaps
+        found = from_one_law("grid25", 300, draw)
+        if "too few points to count as components" in found.because:
+            short += 1
+            enough = bridge_mass(
+                planar("grid25", found.needed, 9000 + draw), planar("grid25", 300, draw)
+            )
+            assert enough.verdict is Outcome.not_detected
+    assert short > 3
     scattered = bridge_mass(1e3 * np.random.default_rng(0).random((60, 2)), planar("ring8", 99, 0))
     assert scattered.verdict is Outcome.not_decidable
     assert scattered.p_value is None
+
+
+@pytest.mark.parametrize("features", [None, "pca"])
+def test_digits_are_undecidable_and_say_that_no_number_of_them_would_do(
+    features: str | None,
+) -> None:
+    digits = data.digits()
+    x, y = digits.values.numpy(), digits.labels.numpy()
+    found = bridge_mass(x[:1200], x[1200:], labels=y[:1200], features=features)
+    assert found.verdict is Outcome.not_decidable
+    assert found.needed is None
+    assert "no number of real samples up to 1,048,576 would do" in found.because
+    assert "from half of the reference" in found.because
+    pair = np.isin(y, (0, 1))  # two digits that are apart: a gap, and it is found empty
+    zero, one = x[pair], y[pair]
+    apart = bridge_mass(zero[:300], zero[300:], labels=one[:300])
+    assert apart.verdict is Outcome.not_detected
+
+
+def test_a_gap_that_chance_fills_asks_for_twice_the_samples() -> None:
+    asked = [from_one_law("moons", 300, draw) for draw in range(30)]
+    unsure = [f for f in asked if f.verdict is Outcome.not_decidable]
+    assert unsure
+    for found in unsure:
+        assert found.needed == 1200
+        assert "may be chance" in found.because
 
 
 @pytest.mark.parametrize("hits", [0, 1, 7, 40])
