@@ -15,8 +15,17 @@ from typing import Annotated, Any
 
 import typer
 
-from gancheck.cli_endings import answering, codes, command_line, finish, known, progress
+from gancheck.cli_endings import (
+    answering,
+    codes,
+    command_line,
+    finish,
+    known,
+    progress,
+    refusal,
+)
 from gancheck.cli_options import (
+    Baseline,
     Batches,
     BatchNorm,
     BatchSize,
@@ -35,7 +44,9 @@ from gancheck.cli_options import (
     Probes,
     Products,
     Samples,
+    Sarif,
     Seed,
+    Stamp,
 )
 from gancheck.derive import WholeTokens, derived
 
@@ -183,6 +194,9 @@ def diagnose(
     products: Products = None,
     max_memory: MaxMemory = None,
     only: Only = None,
+    sarif: Sarif = None,
+    baseline: Baseline = None,
+    stamp: Stamp = False,
 ) -> None:
     """Measure a trained game and write its report beside it."""
     with answering():
@@ -190,6 +204,7 @@ def diagnose(
         from gancheck.diagnosis import Plan
         from gancheck.runner import diagnose_run
 
+        before = read_baseline(baseline)
         plan = Plan(
             batch_size=batch_size,
             batches=batches,
@@ -211,35 +226,29 @@ def diagnose(
             command=command_line(),
             progress=progress,
         )
-        finish(report, out or run, as_json=as_json, fail_on=fail_on)
+        finish(
+            report,
+            out or run,
+            as_json=as_json,
+            fail_on=fail_on,
+            sarif=sarif,
+            baseline=before,
+            stamp=stamp,
+        )
 
 
-@app.command()
-def inspect(
-    files: Annotated[list[Path], typer.Argument(help="Checkpoint files of any origin.")],
-    *,
-    as_json: Json = False,
-) -> None:
+@app.command(
+    context_settings={
+        "allow_extra_args": True,
+        "ignore_unknown_options": True,
+        "help_option_names": [],
+    }
+)
+def inspect(context: typer.Context) -> None:
     """List what a file holds, running nothing of it."""
-    with answering():
-        from gancheck.checkpoints import Refused, describe, index_json, read
+    from gancheck.inspecting import inspect_files
 
-        results: list[dict[str, Any]] = []
-        refused = False
-        for file in files:
-            try:
-                index = read(file)
-                results.append({"file": file.name, **index_json(index)})
-                text = describe(index)
-            except Refused as refusal:
-                refused = True
-                results.append({"file": file.name, "status": "refused", "reason": str(refusal)})
-                text = f"{file.name}: refused: {refusal}"
-            if not as_json:
-                typer.echo(text, err=results[-1].get("status") == "refused")
-        if as_json:
-            typer.echo(json.dumps(results if len(results) > 1 else results[0], indent=2))
-        raise typer.Exit(3 if refused else 0)
+    raise typer.Exit(inspect_files(context.args))
 
 
 @app.command()
@@ -292,13 +301,18 @@ def audit(
     products: Products = None,
     max_memory: MaxMemory = None,
     only: Only = None,
+    sarif: Sarif = None,
+    baseline: Baseline = None,
+    stamp: Stamp = False,
 ) -> None:
     """Read a stranger's GAN without running its files, build it, and measure it."""
-    with answering():
+    with answering(refused=refusal(files, as_json=as_json, sarif=sarif)):
         from gancheck.audit import diagnose as run_diagnostics
         from gancheck.audit import game_from_files, parse_bytes
+        from gancheck.baseline import read_baseline
         from gancheck.diagnosis import Plan
 
+        before = read_baseline(baseline)
         if len(files) != 2:
             raise ValueError(f"files must be a generator and a discriminator, got {len(files)}")
         plan = Plan(
@@ -329,7 +343,15 @@ def audit(
             provenance={**provenance, "command": command_line()},
             progress=progress,
         )
-        finish(report, out or Path("gancheck-audit"), as_json=as_json, fail_on=fail_on)
+        finish(
+            report,
+            out or Path("gancheck-audit"),
+            as_json=as_json,
+            fail_on=fail_on,
+            sarif=sarif,
+            baseline=before,
+            stamp=stamp,
+        )
 
 
 @app.command()

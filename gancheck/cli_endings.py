@@ -3,21 +3,34 @@
 from __future__ import annotations
 
 import contextlib
+import json
 import shlex
 import sys
-from typing import TYPE_CHECKING, Any
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any, cast
 
 import typer
 
 from gancheck.cli_options import FailOn
 
 if TYPE_CHECKING:
-    from collections.abc import Generator
+    from collections.abc import Callable, Generator, Sequence
     from pathlib import Path
 
+    from gancheck.baseline import Baseline, Comparison
+    from gancheck.checkpoints.refusal import Refused
     from gancheck.diagnosis import Report
 
-__all__ = ["answering", "codes", "command_line", "fail", "finish", "known", "progress"]
+__all__ = [
+    "answering",
+    "codes",
+    "command_line",
+    "fail",
+    "finish",
+    "known",
+    "progress",
+    "refusal",
+]
 
 _REFUSED = 3
 _SEVERE = {
@@ -28,8 +41,15 @@ _SEVERE = {
 
 
 @contextlib.contextmanager
-def answering(resume: str = "") -> Generator[None]:
-    """Turn each known way of going wrong into its exit code and one sentence."""
+def answering(
+    resume: str = "", *, refused: Callable[[Refused], None] | None = None
+) -> Generator[None]:
+    """Turn each known way of going wrong into its exit code and one sentence.
+
+    Args:
+        resume: the command that goes on after an interruption.
+        refused: told of a refusal before the command ends with 3.
+    """
     try:
         yield
     except KeyboardInterrupt as stop:  # training's own kind says which step is saved
@@ -38,6 +58,8 @@ def answering(resume: str = "") -> Generator[None]:
         code = _exit_code(error)
         if code is None:
             raise
+        if code == _REFUSED and refused is not None:
+            refused(cast("Refused", error))
         text = error.args[0] if isinstance(error, KeyError) and error.args else error
         fail(f"refused: {text}" if code == _REFUSED else str(text), code)
 
@@ -92,9 +114,49 @@ def progress(line: str) -> None:
     typer.echo(line, err=True)
 
 
-def finish(report: Report, out: Path, *, as_json: bool, fail_on: FailOn) -> None:
-    """Write the page, print the result, choose the exit code by precedence 1, 4, 0."""
+def refusal(
+    files: Sequence[Path], *, as_json: bool, sarif: Path | None
+) -> Callable[[Refused], None]:
+    """How a command that was asked for JSON or SARIF tells that it refused its files."""
+
+    def tell(reason: Refused) -> None:
+        if as_json:
+            typer.echo(json.dumps(reason.to_dict(), indent=2))
+        if sarif is not None:
+            from gancheck.checkpoints.refusal import plain
+            from gancheck.provenance import versions
+            from gancheck.rendering.files import write_whole
+            from gancheck.rendering.sarif import refusal_text
+
+            # The reason names the file it is about; where it names none, the first stands for all.
+            named = sorted(files, key=lambda f: plain(f.name) not in str(reason))
+            text = refusal_text(
+                str(reason),
+                files=[plain(str(file), limit=400) for file in named],
+                version=versions()["gancheck"],
+                command=command_line(),
+            )
+            write_whole(sarif, text)
+
+    return tell
+
+
+def finish(
+    report: Report,
+    out: Path,
+    *,
+    as_json: bool,
+    fail_on: FailOn,
+    sarif: Path | None = None,
+    baseline: Baseline | None = None,
+    stamp: bool = False,
+) -> None:
+    """Write the page and its files, print the result, choose the exit code: 130, then 1, 4, 0."""
+    report = replace(report, stamped=stamp)
     page = report.save(out / "report.html")
+    compared = _compared(report, baseline)
+    if sarif is not None:
+        _write_sarif(report, sarif, compared)
     if as_json:
         typer.echo(report.to_json())
     else:
@@ -102,9 +164,37 @@ def finish(report: Report, out: Path, *, as_json: bool, fail_on: FailOn) -> None
 
         print_findings(report)
         typer.echo(f"page: {page}")
+    verdict = report.verdict
+    if compared is not None:
+        _print_comparison(compared, err=as_json)
+        verdict = compared.worst_new() or ""
     if report.provenance.get("stopped") == "interrupted":
         fail(f"interrupted; the partial report is {page}; run again: {command_line()}", 130)
-    if str(report.verdict) in _SEVERE[fail_on]:
+    if str(verdict) in _SEVERE[fail_on]:
         raise typer.Exit(1)
     if not report.complete:
         fail(f"stopped: {report.provenance.get('stopped')}; the partial report is {page}", 4)
+
+
+def _compared(report: Report, baseline: Baseline | None) -> Comparison | None:
+    if baseline is None:
+        return None
+    from gancheck.baseline import compare
+
+    return compare(report, baseline)
+
+
+def _print_comparison(compared: Comparison, *, err: bool) -> None:
+    from gancheck.rendering.text import clean
+
+    for line in compared.lines():
+        typer.echo(f"baseline: {' '.join(clean(line).split())}", err=err)
+
+
+def _write_sarif(report: Report, path: Path, compared: Comparison | None) -> None:
+    from gancheck.content import diagnostics
+    from gancheck.rendering.files import write_whole
+    from gancheck.rendering.sarif import sarif_text
+
+    states = None if compared is None else compared.states
+    write_whole(path, sarif_text(report, diagnostics=diagnostics(), states=states))

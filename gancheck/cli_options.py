@@ -9,6 +9,7 @@ from typing import Annotated
 import typer
 
 __all__ = [
+    "Baseline",
     "BatchNorm",
     "BatchSize",
     "Batches",
@@ -27,7 +28,9 @@ __all__ = [
     "Probes",
     "Products",
     "Samples",
+    "Sarif",
     "Seed",
+    "Stamp",
 ]
 
 
@@ -82,4 +85,15 @@ MaxMemory = Annotated[
 ]
 Only = Annotated[
     str | None, typer.Option("--only", help="Diagnostics to run, such as GC001,GC004.")
+]
+Sarif = Annotated[
+    Path | None, typer.Option("--sarif", help="Also write SARIF 2.1.0 there, also when refused.")
+]
+Baseline = Annotated[
+    Path | None,
+    typer.Option("--baseline", help="An earlier result.json; only what is new exits with 1."),
+]
+Stamp = Annotated[
+    bool,
+    typer.Option("--stamp", help="Also write date, seconds and device; no two runs are the same."),
 ]

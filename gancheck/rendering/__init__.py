@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 
 from gancheck.rendering import gallery
 from gancheck.rendering.files import csv_text, write_whole
+from gancheck.rendering.markdown import markdown
 from gancheck.rendering.page import json_twin, render
 from gancheck.rendering.report_view import (
     actions,
@@ -42,6 +43,14 @@ def _shelf() -> Mapping[str, Diagnostic]:
     return diagnostics()
 
 
+def _known(
+    report: Report, diagnostics: Mapping[str, Diagnostic] | None
+) -> Mapping[str, Diagnostic]:
+    if diagnostics is None:
+        return _shelf() if report.findings or report.not_run else {}
+    return diagnostics
+
+
 def render_report(report: Report, *, diagnostics: Mapping[str, Diagnostic] | None = None) -> str:
     """The page of a report as HTML text; the same report gives the same bytes.
 
@@ -49,11 +58,9 @@ def render_report(report: Report, *, diagnostics: Mapping[str, Diagnostic] | Non
         report: what was found.
         diagnostics: code -> diagnostic, for names, figures and definitions; the shelf's without it.
     """
-    known: Mapping[str, Diagnostic] = diagnostics if diagnostics is not None else {}
-    if diagnostics is None and report.findings:
-        known = _shelf()
+    known = _known(report, diagnostics)
     said = sections(report, known)
-    word, sentence = headline(report, said)
+    word, sentence = headline(report, known)
     return render(
         "report.html",
         report=report,
@@ -79,7 +86,7 @@ def render_report(report: Report, *, diagnostics: Mapping[str, Diagnostic] | Non
 def write_report(
     report: Report, path: Path, *, diagnostics: Mapping[str, Diagnostic] | None = None
 ) -> Path:
-    """Write the page, `result.json` beside it, and `tables/CODE.csv` for each finding's table.
+    """Write the page; beside it `result.json`, `report.md` and a `tables/CODE.csv` for each table.
 
     The page is written last: where it is new, everything beside it is new too.
 
@@ -94,11 +101,14 @@ def write_report(
     Raises:
         OSError: a file cannot be written; the message is one sentence that names it.
     """
-    page = render_report(report, diagnostics=diagnostics)
+    known = _known(report, diagnostics)
+    page = render_report(report, diagnostics=known)
     write_whole(path.with_name("result.json"), report.to_json() + "\n")
     for anchor, finding in anchored(report):
         if finding.measurement is not None and finding.measurement.rows:
             table = path.parent / "tables" / f"{anchor}.csv"
             write_whole(table, csv_text(finding.measurement.rows))
+    card = markdown(report, diagnostics=known)
+    write_whole(path.with_name("report.md"), card)
     write_whole(path, page)
     return path

@@ -165,7 +165,7 @@ def tally(report: Report) -> list[tuple[str, str]]:
     return [*out, (NOT_RUN, f"{left} not run")] if left else out
 
 
-def headline(report: Report, said: Sequence[Section]) -> tuple[str, str]:
+def headline(report: Report, known: Mapping[str, Diagnostic]) -> tuple[str, str]:
     """The verdict in a word, and the one sentence that says why."""
     word = _SPOKEN[report.verdict]
     if not report.findings:
@@ -180,7 +180,12 @@ def headline(report: Report, said: Sequence[Section]) -> tuple[str, str]:
             f" {unasked} more {'was' if unasked == 1 else 'were'} not answered." if unasked else ""
         )
         return word, f"{questions} found nothing against this game.{rest}"
-    return word, said[0].title
+    _, worst = anchored(report)[0]
+    return word, _title(worst, known.get(worst.code))
+
+
+def _title(finding: Finding, diagnostic: Diagnostic | None) -> str:
+    return finding.title or (diagnostic.question if diagnostic else "") or finding.code
 
 
 def anchored(report: Report) -> list[tuple[str, Finding]]:
@@ -225,7 +230,7 @@ def _section(
         name=diagnostic.name if diagnostic else finding.code,
         anchor=anchor,
         verdict=str(finding.verdict),
-        title=finding.title or question or finding.code,
+        title=_title(finding, diagnostic),
         question=question,
         because=finding.because,
         remedy=finding.remedy,

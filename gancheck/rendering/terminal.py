@@ -11,6 +11,7 @@ from rich.progress import MofNCompleteColumn, TimeRemainingColumn
 from rich.progress import Progress as Bars
 from rich.table import Table
 
+from gancheck.rendering.report_view import tally
 from gancheck.rendering.text import clean
 
 if TYPE_CHECKING:
@@ -31,7 +32,18 @@ def print_findings(report: Report) -> None:
         table.add_column(name, overflow="fold", no_wrap=name != "because")
     for finding in report.findings:
         table.add_row(finding.code, str(finding.verdict), escape(clean(finding.because)))
-    Console().print(table)
+    console = Console()
+    console.print(table)
+    console.print(escape(_counted(report)))
+
+
+def _counted(report: Report) -> str:
+    """How the findings end, and what was not checked at all."""
+    counts = ", ".join(text for _, text in tally(report)) or "no diagnostic ran"
+    left = ", ".join(clean(code) for code in report.not_run)
+    silent = [clean(f.code) for f in report.findings if f.verdict == "not_applicable"]
+    unknown = f"; not checked: {', '.join(filter(None, [*silent, left]))}" if silent or left else ""
+    return f"{len(report.findings)} findings: {counts}{unknown}"
 
 
 @contextlib.contextmanager
