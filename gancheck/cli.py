@@ -201,6 +201,7 @@ def diagnose(
     """Measure a trained game and write its report beside it."""
     with answering():
         from gancheck.audit import parse_bytes
+        from gancheck.baseline import read_baseline
         from gancheck.diagnosis import Plan
         from gancheck.runner import diagnose_run
 
@@ -237,18 +238,32 @@ def diagnose(
         )
 
 
-@app.command(
-    context_settings={
-        "allow_extra_args": True,
-        "ignore_unknown_options": True,
-        "help_option_names": [],
-    }
-)
-def inspect(context: typer.Context) -> None:
+@app.command()
+def inspect(
+    files: Annotated[list[Path], typer.Argument(help="Checkpoint files of any origin.")],
+    *,
+    as_json: Json = False,
+) -> None:
     """List what a file holds, running nothing of it."""
-    from gancheck.inspecting import inspect_files
+    with answering():
+        from gancheck.checkpoints import Refused, describe, index_json, read
 
-    raise typer.Exit(inspect_files(context.args))
+        results: list[dict[str, Any]] = []
+        refused = False
+        for file in files:
+            try:
+                index = read(file)
+                results.append({"file": file.name, **index_json(index)})
+                text = describe(index)
+            except Refused as refusal:
+                refused = True
+                results.append({"file": file.name, "status": "refused", "reason": str(refusal)})
+                text = f"{file.name}: refused: {refusal}"
+            if not as_json:
+                typer.echo(text, err=results[-1].get("status") == "refused")
+        if as_json:
+            typer.echo(json.dumps(results if len(results) > 1 else results[0], indent=2))
+        raise typer.Exit(3 if refused else 0)
 
 
 @app.command()
