@@ -12,7 +12,7 @@ which its law along a line follows; a law of one's own that does not say it has 
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import partial
 
@@ -137,18 +137,38 @@ def truncated_normal(size: int, *, threshold: float) -> Latent:
     )
 
 
-def categorical(classes: int) -> Latent:
-    """One-hot vectors, every class equally likely; the support is `classes` isolated points.
+def categorical(classes: int, *, weights: Sequence[float] | None = None) -> Latent:
+    """One-hot vectors; the support is `classes` isolated points.
+
+    Alone it has no law along a line; beside a continuous latent (`product`) a line stays in a class.
+
+    Args:
+        classes: how many, at least two.
+        weights: probability of each class, all positive; every class equally likely if not given.
 
     Raises:
-        ValueError: fewer than two classes, which is no choice.
+        ValueError: fewer than two classes, which is no choice, or weights that are no
+            probabilities of that many classes.
+
+    Example:
+        >>> categorical(3, weights=[0.5, 0.25, 0.25]).law
+        'categorical(0.5, 0.25, 0.25)'
     """
     if classes < 2:
         raise ValueError(f"categorical needs at least 2 classes, got {classes}")
-    draw = partial(_categorical, classes)
+    law, draw = f"categorical({classes})", partial(_categorical, classes)
+    if weights is not None:
+        given = torch.tensor([float(w) for w in weights], dtype=torch.float64)
+        positive = bool((given > 0.0).all())  # NaN is not
+        if len(given) != classes or not positive or abs(float(given.sum()) - 1.0) > 1e-9:
+            raise ValueError(
+                f"weights must be {classes} positive numbers that add up to 1, got {list(weights)}"
+            )
+        law = f"categorical({', '.join(f'{w:g}' for w in given.tolist())})"
+        draw = partial(_weighted, given)
     return Latent(
         classes,
-        f"categorical({classes})",
+        law,
         draw,
         connected_support=False,
         coordinates=(Coordinates("class", classes),),
@@ -208,6 +228,11 @@ def _truncated_normal(size: int, threshold: float, n: int, generator: torch.Gene
 def _categorical(classes: int, n: int, generator: torch.Generator) -> Tensor:
     index = torch.randint(classes, (n,), generator=generator)
     return torch.nn.functional.one_hot(index, classes).to(torch.float64)
+
+
+def _weighted(weights: Tensor, n: int, generator: torch.Generator) -> Tensor:
+    index = torch.multinomial(weights, n, replacement=True, generator=generator)
+    return torch.nn.functional.one_hot(index, len(weights)).to(torch.float64)
 
 
 def _product(factors: tuple[Latent, ...], n: int, generator: torch.Generator) -> Tensor:

@@ -1,7 +1,7 @@
 """Which networks play?
 
-Multilayer perceptrons for planar data and small images, and the DCGAN pair for square images of
-28, 32 or 64 pixels. Every initial weight is drawn in float64 from the `torch.Generator` handed in
+Multilayer perceptrons for planar data and small images, the DCGAN pair for square images of 28, 32
+or 64 pixels, and mixtures of any generators. Every initial weight is drawn in float64 from the `torch.Generator` handed in
 and then cast, so a float32 and a float64 network of one seed are the same network up to rounding,
 and the global random state is neither read nor moved.
 
@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
     from torch import Tensor
 
-__all__ = ["Activation", "dcgan_discriminator", "dcgan_generator", "mlp"]
+__all__ = ["Activation", "Mixture", "dcgan_discriminator", "dcgan_generator", "mlp"]
 
 Activation = Literal["tanh", "relu", "leaky-relu", "softplus"]
 
@@ -82,6 +82,60 @@ def mlp(
     if output == "tanh":
         layers.append(nn.Tanh())
     return nn.Sequential(*layers)
+
+
+class Mixture(nn.Module):
+    """Several generators, of which the latent chooses one: a mixture with disconnected support.
+
+    A latent is a one-hot choice followed by what the chosen expert gets, as
+    `latents.product(latents.categorical(K), latents.normal(m))` draws them. How often an expert is
+    chosen is the latent law's matter: equally, or by `categorical(K, weights=...)`. It cannot be
+    learnt here, because the loss of samples that are drawn already does not change with it.
+
+    Every expert sees every latent of a batch, so a layer that normalises over the batch has the
+    statistics of the whole of it. A sample is differentiable in the expert's part of the latent and
+    constant in the choice.
+
+    Args:
+        experts: each [n, m] -> samples [n, ...] of one and the same shape; at least two.
+
+    Raises:
+        ValueError: fewer than two experts.
+
+    Cost: one pass of every expert, K times that of one.
+
+    Source: Ghosh et al. (2018) and Khayatkhoei et al. (2018) for mixtures with one discriminator.
+
+    Example:
+        >>> rng = torch.Generator().manual_seed(0)
+        >>> pair = Mixture([mlp([1, 4, 2], generator=rng), mlp([1, 4, 2], generator=rng)])
+        >>> pair(torch.tensor([[0.0, 1.0, 0.3]])).shape
+        torch.Size([1, 2])
+    """
+
+    def __init__(self, experts: Sequence[nn.Module]) -> None:
+        super().__init__()
+        if len(experts) < 2:
+            raise ValueError(f"experts must be at least two generators, got {len(experts)}")
+        self.experts = nn.ModuleList(experts)
+
+    def forward(self, z: Tensor) -> Tensor:
+        """Samples [n, ...] for latents [n, K + m]."""
+        count = len(self.experts)
+        if z.ndim != 2 or z.shape[1] <= count:
+            raise ValueError(
+                f"latents of a mixture of {count} must have shape [n, {count} + m], a one-hot "
+                f"choice and m numbers for the expert, got {list(z.shape)}"
+            )
+        made = [expert(z[:, count:]) for expert in self.experts]
+        odd = next((x for x in made if x.shape != made[0].shape), None)
+        if odd is not None:
+            raise ValueError(
+                "experts must make samples of one shape, got "
+                f"{list(made[0].shape[1:])} and {list(odd.shape[1:])}"
+            )
+        chosen = z[:, :count].argmax(dim=1).reshape(-1, *[1] * made[0].ndim)
+        return torch.stack(made, dim=1).take_along_dim(chosen, dim=1).squeeze(1)
 
 
 def dcgan_generator(

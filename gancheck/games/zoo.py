@@ -1,7 +1,7 @@
 """Which small games can be trained from one word?
 
 A `Recipe` is everything that decides a run except its seed: data, latent, networks, loss, updates
-and their steps. The four recipes are perceptrons that one CPU core trains in under a minute; they
+and their steps. The recipes are perceptrons that one CPU core trains in under a minute; they
 are meant to be diagnosed, not admired, and their descriptions say what they leave out.
 """
 
@@ -25,7 +25,11 @@ if TYPE_CHECKING:
     from gancheck.games.data import Sampler
     from gancheck.games.latents import Latent
 
-__all__ = ["RECIPES", "Adam", "Recipe", "recipe"]
+__all__ = ["RECIPES", "Adam", "Build", "Recipe", "mixture_of", "perceptron", "recipe"]
+
+
+Build = Callable[[torch.Generator], "nn.Module"]
+"""(CPU generator of the initial weights) -> module."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -70,8 +74,8 @@ class Recipe:
     description: str
     data: Callable[[], Sampler]
     latent: Latent
-    generator: Callable[[torch.Generator], nn.Module]
-    discriminator: Callable[[torch.Generator], nn.Module]
+    generator: Build
+    discriminator: Build
     loss: str = "non-saturating"
     updates: Literal["alternating", "simultaneous"] = "alternating"
     steps: int
@@ -82,7 +86,8 @@ class Recipe:
     checkpoint_every: int = 1000
 
 
-def _perceptron(sizes: tuple[int, ...], output: Literal["tanh"] | None = None) -> _Build:
+def perceptron(sizes: tuple[int, ...], output: Literal["tanh"] | None = None) -> Build:
+    """Build a perceptron of these widths with tanh between its layers."""
     return partial(_build, sizes, output)
 
 
@@ -92,7 +97,19 @@ def _build(
     return networks.mlp(sizes, generator=generator, activation="tanh", output=output)
 
 
-_Build = Callable[[torch.Generator], "nn.Module"]
+def mixture_of(experts: int, build: Build) -> Build:
+    """Build that many generators in turn, each with weights of its own, as one mixture.
+
+    Args:
+        experts: how many; the latent is a one-hot choice of them before each one's own latent.
+        build: (CPU generator of the initial weights) -> one expert.
+    """
+    return partial(_build_mixture, experts, build)
+
+
+def _build_mixture(experts: int, build: Build, generator: torch.Generator) -> nn.Module:
+    return networks.Mixture([build(generator) for _ in range(experts)])
+
 
 _ALL = (
     Recipe(
@@ -100,8 +117,20 @@ _ALL = (
         description="Eight narrow normals on a circle: covered within seconds, with bridges.",
         data=data.ring8,
         latent=latents.normal(2),
-        generator=_perceptron((2, 32, 32, 2)),
-        discriminator=_perceptron((2, 32, 32, 1)),
+        generator=perceptron((2, 32, 32, 2)),
+        discriminator=perceptron((2, 32, 32, 1)),
+        steps=3000,
+        generator_adam=Adam(lr=2e-3),
+        discriminator_adam=Adam(lr=2e-3),
+    ),
+    Recipe(
+        name="ring8-mixture",
+        description="The same law by eight small generators, one drawn at random for each sample: "
+        "it can leave the gaps empty, and whether it does is for training to decide.",
+        data=data.ring8,
+        latent=latents.product(latents.categorical(8), latents.normal(2)),
+        generator=mixture_of(8, perceptron((2, 16, 16, 2))),
+        discriminator=perceptron((2, 32, 32, 1)),
         steps=3000,
         generator_adam=Adam(lr=2e-3),
         discriminator_adam=Adam(lr=2e-3),
@@ -111,8 +140,8 @@ _ALL = (
         description="A five by five grid of normals: trained like this it keeps losing modes.",
         data=data.grid25,
         latent=latents.normal(4),
-        generator=_perceptron((4, 128, 128, 128, 2)),
-        discriminator=_perceptron((2, 128, 128, 128, 1)),
+        generator=perceptron((4, 128, 128, 128, 2)),
+        discriminator=perceptron((2, 128, 128, 128, 1)),
         steps=6000,
         checkpoint_every=2000,
     ),
@@ -121,8 +150,8 @@ _ALL = (
         description="Two half circles in a plane: two components and one connected generator.",
         data=data.moons,
         latent=latents.normal(2),
-        generator=_perceptron((2, 64, 64, 2)),
-        discriminator=_perceptron((2, 64, 64, 1)),
+        generator=perceptron((2, 64, 64, 2)),
+        discriminator=perceptron((2, 64, 64, 1)),
         steps=4000,
     ),
     Recipe(
@@ -130,8 +159,8 @@ _ALL = (
         description="Handwritten digits of 8 x 8 pixels: real data, 1,797 images, 64 dimensions.",
         data=data.digits,
         latent=latents.normal(16),
-        generator=_perceptron((16, 128, 128, 64), "tanh"),
-        discriminator=_perceptron((64, 128, 128, 1)),
+        generator=perceptron((16, 128, 128, 64), "tanh"),
+        discriminator=perceptron((64, 128, 128, 1)),
         steps=6000,
         batch_size=128,
         generator_adam=Adam(lr=5e-4),

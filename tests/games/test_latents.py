@@ -24,6 +24,7 @@ ALL = [
     truncated_normal(3, threshold=0.7),
     categorical(3),
     product(normal(2), categorical(4)),
+    product(categorical(2, weights=[0.25, 0.75]), normal(1)),
 ]
 
 
@@ -59,6 +60,16 @@ def test_every_class_is_equally_likely_and_one_hot() -> None:
     assert stats.chisquare(z.sum(0).numpy()).pvalue > 1e-3
 
 
+def test_classes_with_weights_come_as_often_as_the_weights_say() -> None:
+    weights = [0.5, 0.25, 0.2, 0.05]
+    z = categorical(4, weights=weights).sample(20_000, rng(8))
+    assert torch.equal(z.sum(1), torch.ones(20_000, dtype=torch.float64))
+    counts = z.sum(0).numpy()
+    # fixed seed; a false alarm of this level has probability 0.001
+    assert stats.chisquare(counts, 20_000 * np.array(weights)).pvalue > 1e-3
+    assert stats.chisquare(counts).pvalue < 1e-3
+
+
 def test_a_product_is_its_factors_side_by_side_and_independent() -> None:
     z = product(normal(1), categorical(2)).sample(20_000, rng(3))
     assert z.shape == (20_000, 3)
@@ -89,7 +100,7 @@ def test_a_truncated_draw_never_leaves_its_interval_however_small() -> None:
 
 
 def test_only_laws_with_isolated_points_are_declared_disconnected() -> None:
-    assert [v.connected_support for v in ALL] == [True, True, True, False, False]
+    assert [v.connected_support for v in ALL] == [True, True, True, False, False, False]
     assert product(normal(1), uniform(2)).connected_support
 
 
@@ -107,6 +118,10 @@ def test_a_latent_can_be_sent_to_a_worker(latent: Latent) -> None:
         (lambda: uniform(2, low=0.0, high=float("inf")), "finite low < high"),
         (lambda: truncated_normal(2, threshold=0.0), "threshold must be positive"),
         (lambda: categorical(1), "at least 2 classes, got 1"),
+        (lambda: categorical(2, weights=[1.0]), "weights must be 2 positive numbers"),
+        (lambda: categorical(2, weights=[0.5, 0.6]), "add up to 1"),
+        (lambda: categorical(2, weights=[1.0, 0.0]), "positive"),
+        (lambda: categorical(2, weights=[float("nan"), 1.0]), "positive"),
         (product, "at least one latent"),
         (lambda: normal(2).sample(0, rng()), "n must be at least 1, got 0"),
     ],

@@ -81,6 +81,8 @@ def test_no_line_leaves_its_class_and_laws_that_say_nothing_have_none() -> None:
         law.lines(np.zeros((1, 5)), np.zeros((1, 5)))
     with pytest.raises(ValueError, match="it has no lines"):
         categorical(3).along_lines()
+    weighted = product(categorical(2, weights=[0.9, 0.1]), normal(1)).along_lines()
+    assert weighted.free.tolist() == [False, False, True]
     own = Latent(2, "mine", normal(2).draw, connected_support=True)
     with pytest.raises(ValueError, match="'mine' does not say"):
         own.along_lines()

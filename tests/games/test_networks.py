@@ -7,7 +7,7 @@ import torch
 from scipy import stats
 from torch import nn
 
-from gancheck.games.networks import dcgan_discriminator, dcgan_generator, mlp
+from gancheck.games.networks import Mixture, dcgan_discriminator, dcgan_generator, mlp
 
 
 def rng(seed: int = 0) -> torch.Generator:
@@ -69,6 +69,48 @@ def test_a_perceptron_computes_what_its_matrices_say() -> None:
     assert torch.allclose(net(x), torch.tanh(torch.tanh(x @ w1.T + b1) @ w2.T + b2), rtol=1e-14)
 
 
+def pair() -> Mixture:
+    generator = rng(3)
+    return Mixture([mlp([3, 8, 2], generator=generator) for _ in range(2)])
+
+
+def test_a_mixture_gives_each_latent_to_the_expert_it_names_and_to_no_other() -> None:
+    experts = pair()
+    z = torch.cat([nn.functional.one_hot(torch.tensor([1, 0, 1, 1]), 2).float(),
+                   torch.randn(4, 3, generator=rng(4))], dim=1)  # fmt: skip
+    made = experts(z)
+    for row, k in enumerate([1, 0, 1, 1]):
+        alone = experts.experts[k](z[row : row + 1, 2:])
+        assert torch.allclose(made[row], alone[0], atol=1e-6)  # float32, batches of other sizes
+    only_first = experts(z[1:2]).sum()
+    first, second = (
+        torch.autograd.grad(only_first, tuple(e.parameters()), retain_graph=True, allow_unused=True)
+        for e in experts.experts
+    )
+    assert any(g.abs().sum() > 0 for g in first)
+    assert all(g is None or not g.any() for g in second)
+
+
+def test_a_mixture_moves_with_the_expert_s_latent_and_not_with_the_choice() -> None:
+    experts = pair()
+    z = torch.tensor([[0.0, 1.0, 0.1, -0.2, 0.3]])
+
+    def one(row: torch.Tensor) -> torch.Tensor:
+        return experts(row[None])[0]
+
+    jacobian = torch.func.vmap(torch.func.jacrev(one))(z)[0]
+    assert not jacobian[:, :2].any()
+    own = torch.autograd.functional.jacobian(lambda x: experts.experts[1](x[None])[0], z[0, 2:])
+    assert torch.allclose(jacobian[:, 2:], own, atol=1e-6)
+
+
+def test_a_mixture_of_images_keeps_their_shape() -> None:
+    generator = rng(5)
+    images = Mixture([dcgan_generator(28, generator=generator, width=2, latent=4) for _ in "ab"])
+    z = torch.randn(6, 6, generator=rng(6))
+    assert images(z).shape == (6, 1, 28, 28)
+
+
 @pytest.mark.parametrize(
     "build",
     [
@@ -92,6 +134,13 @@ def test_one_seed_is_one_network_in_both_precisions_and_no_global_state_moves(bu
     [
         (lambda: mlp([3], generator=rng()), r"at least two positive widths, got \[3\]"),
         (lambda: mlp([3, 0], generator=rng()), "positive widths"),
+        (lambda: Mixture([nn.Linear(1, 1)]), "at least two generators, got 1"),
+        (lambda: pair()(torch.zeros(4, 2)), r"shape \[n, 2 \+ m\].* got \[4, 2\]"),
+        (lambda: pair()(torch.zeros(3)), r"got \[3\]"),
+        (
+            lambda: Mixture([nn.Linear(1, 2), nn.Linear(1, 3)])(torch.zeros(4, 3)),
+            r"samples of one shape, got \[2\] and \[3\]",
+        ),
         (lambda: dcgan_generator(30, generator=rng()), "28, 32, 64, got 30"),
         (lambda: dcgan_discriminator(32, generator=rng(), width=0), "width must be at least 1"),
     ],

@@ -12,6 +12,7 @@ import torch
 from gancheck.games.data import Synthetic
 from gancheck.games.losses import LOSSES
 from gancheck.games.zoo import RECIPES, recipe
+from gancheck.training.run_directory import RunDirectory
 from gancheck.training.train import train
 from gancheck.training.updates import UPDATES
 
@@ -51,8 +52,19 @@ def test_every_named_loss_trains_every_planar_recipe_for_a_few_steps(
 
 
 def test_an_unknown_recipe_is_refused_with_the_names_there_are() -> None:
-    with pytest.raises(ValueError, match="ring8, grid25, moons, digits, got 'celeba'"):
+    with pytest.raises(
+        ValueError, match="ring8, ring8-mixture, grid25, moons, digits, got 'celeba'"
+    ):
         recipe("celeba")
+
+
+def test_a_mixture_starts_with_experts_that_differ_and_moves_all_of_them(tmp_path: Path) -> None:
+    r = recipe("ring8-mixture")
+    train(replace(r, checkpoint_every=1), tmp_path / "run", steps=1, device="cpu")
+    before, after = (RunDirectory(tmp_path / "run").load(step) for step in (0, 1))
+    weights = [f"G.experts.{k}.0.weight" for k in range(8)]
+    assert len({tuple(before[name].flatten().tolist()) for name in weights}) == 8
+    assert not any(torch.equal(before[name], after[name]) for name in weights)
 
 
 @pytest.mark.slow
