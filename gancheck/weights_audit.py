@@ -21,6 +21,7 @@ from gancheck.checkpoints.read import examine, snapshot
 from gancheck.checkpoints.selection import select
 from gancheck.diagnosis import Finding, NotApplicable, Place, Plan, Report, Verdict
 from gancheck.measures.weights import OptimizerState, PlayerWeights, Weights
+from gancheck.provenance import stamp, versions
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
@@ -164,10 +165,11 @@ def examine_weights(
         complete=not stopped,
         provenance={
             **(provenance or {}),
+            "versions": versions(),
             "level": "weights",
             "weights": {file: {"sha256": digest} for file, digest in weights.hashes.items()},
             "not_read": dict(weights.left_out),
-            "seconds": round(time.perf_counter() - start, 2),
+            "stamp": stamp(seconds=time.perf_counter() - start, device="cpu"),
             "not_run": [c for c in chosen if c not in {f.code for f in findings}],
             "stopped": stopped,
         },

@@ -12,10 +12,10 @@ import re
 from typing import TYPE_CHECKING, Any, Final
 
 from gancheck.diagnosis import Verdict
+from gancheck.rendering.examined import examined
 from gancheck.rendering.numbers import describe
 from gancheck.rendering.page import WORDS
 from gancheck.rendering.report_view import anchored, headline, tally
-from gancheck.rendering.sarif import files_of
 from gancheck.rendering.text import clean
 
 if TYPE_CHECKING:
@@ -92,18 +92,20 @@ def _unchecked(report: Report, known: Mapping[str, Diagnostic]) -> list[str]:
     rows = [f"- **{_name(f.code, known)}**: {_prose(f.because)}" for f in silent]
     why = str(report.provenance.get("stopped") or "stopped early")
     rows += [f"- **{_name(code, known)}**: not reached: {_prose(why)}" for code in report.not_run]
+    rows += [
+        f"- **{inert(f.path, _NAME)}**: not read: {_prose(f.unread)}"
+        for f in examined(report)
+        if f.unread
+    ]
     return ["Not checked:", "", *rows, ""] if rows else []
 
 
 def _files(report: Report) -> list[str]:
-    files = files_of(report)
-    if not files:
-        return []
     rows = [
-        f"| {inert(f['role'], _NAME)} | {inert(f['path'], _NAME)} | {inert(f['sha256'], _NAME)} |"
-        for f in files
+        f"| {inert(f.path, _NAME)} | {inert(f.role, _NAME)} | {inert(f.sha256 or 'not taken')} |"
+        for f in examined(report)
     ]
-    return ["| file | path | sha256 |", "| :-- | :-- | :-- |", *rows, ""]
+    return ["| file | role | sha256 |", "| :-- | :-- | :-- |", *rows, ""] if rows else []
 
 
 def _made_by(report: Report) -> str:

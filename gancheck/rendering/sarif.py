@@ -9,7 +9,7 @@ verdict            kind             level
 failing            fail             error
 warning            fail             warning
 undecided          open             none
-not run            open             none
+not run, not read  open             none
 not applicable     notApplicable    none
 =================  ===============  =========
 
@@ -30,11 +30,13 @@ from typing import TYPE_CHECKING, Any, Final, cast
 from urllib.parse import quote
 
 from gancheck.diagnosis import Verdict
+from gancheck.rendering.examined import examined
 from gancheck.rendering.report_view import anchored
 from gancheck.rendering.text import clean
 
 if TYPE_CHECKING:
     from gancheck.diagnosis import Diagnostic, Finding, Place, Report
+    from gancheck.rendering.examined import Examined
 
 __all__ = ["refusal_text", "sarif_text"]
 
@@ -47,6 +49,7 @@ _KINDS: Final = {
     Verdict.undecided: ("open", "none"),
     Verdict.not_applicable: ("notApplicable", "none"),
 }
+_UNREAD: Final = "not-read"  # rule of a file of which nothing could be examined
 _LONGEST: Final = 1000
 _NAME: Final = 200
 _PLACES: Final = 20  # locations of a result; how many there are more is said in its message
@@ -67,13 +70,24 @@ def sarif_text(
         diagnostics: code -> diagnostic, for names and questions.
         states: code -> `new` or `unchanged` against a baseline; none was given where not given.
     """
-    files = files_of(report)
-    uris = [_uri(file["path"]) for file in files]
+    files = examined(report)
+    uris = [_uri(file.path) for file in files]
+    unread = [file for file in files if file.unread]
     codes = list(dict.fromkeys([*(f.code for _, f in anchored(report)), *report.not_run]))
+    codes += [_UNREAD] if unread else []
     shown = [finding for _, finding in anchored(report) if finding.verdict in _KINDS]
     stopped = str(report.provenance.get("stopped") or "")
     results = [(f.code, _result(f, codes, uris, diagnostics)) for f in shown]
-    results += [(code, _unrun(code, codes, uris, stopped)) for code in report.not_run]
+    why = f": {stopped}" if stopped else ""
+    results += [
+        (code, _unchecked(code, codes, f"Chosen and not reached{why}.", uris[:1], 0))
+        for code in report.not_run
+    ]
+    results += [
+        (_UNREAD, _unchecked(_UNREAD, codes, file.unread, [uris[n]], n))
+        for n, file in enumerate(files)
+        if file.unread
+    ]
     taken: Counter[str] = Counter()
     for code, result in results:
         _identify(code, result, taken)
@@ -142,24 +156,6 @@ def refusal_text(
     return _log(run)
 
 
-def files_of(report: Report) -> list[dict[str, str]]:
-    """The examined files as the provenance names them: role, path, sha256 (may be empty)."""
-    files = report.provenance.get("files")
-    if not isinstance(files, Mapping):
-        return []
-    out: list[dict[str, str]] = []
-    for role, known in cast("Mapping[Any, Any]", files).items():
-        entry = cast("Mapping[str, Any]", known) if isinstance(known, Mapping) else {}
-        out.append(
-            {
-                "role": str(role),
-                "path": str(entry.get("path") or role),
-                "sha256": str(entry.get("sha256") or ""),
-            }
-        )
-    return out
-
-
 def _log(run: Json) -> str:
     log = {"$schema": _SCHEMA, "version": "2.1.0", "runs": [run]}
     return json.dumps(log, indent=2, sort_keys=True, allow_nan=False) + "\n"
@@ -174,6 +170,8 @@ def _driver(report: Report, rules: list[Json]) -> Json:
 
 def _rule(code: str, diagnostic: Diagnostic | None) -> Json:
     rule: Json = {"id": _text(code)}
+    if code == _UNREAD:
+        rule["shortDescription"] = {"text": "Could anything of the file be examined?"}
     if diagnostic is not None:
         about = diagnostic.definition
         told = (diagnostic.threshold, about.estimator, about.limits, about.source)
@@ -212,15 +210,14 @@ def _result(
     }
 
 
-def _unrun(code: str, codes: list[str], uris: list[str], stopped: str) -> Json:
-    why = f": {stopped}" if stopped else ""
+def _unchecked(code: str, codes: list[str], why: str, uris: list[str], index: int) -> Json:
     return {
         "ruleId": _text(code),
         "ruleIndex": codes.index(code),
         "kind": "open",
         "level": "none",
-        "message": {"text": _message(f"Not checked. Chosen and not reached{why}.")},
-        "locations": _locations([], uris),
+        "message": {"text": _message(f"Not checked. {why}")},
+        "locations": [_location(uri, index, "") for uri in uris],
         "properties": {"verdict": "not_run"},
     }
 
@@ -275,8 +272,8 @@ def _invocation(report: Report, stopped: str) -> Json:
     return out
 
 
-def _artifact(file: Mapping[str, str], uri: str) -> Json:
-    hashes = {"hashes": {"sha-256": _text(file["sha256"])}} if file["sha256"] else {}
+def _artifact(file: Examined, uri: str) -> Json:
+    hashes = {"hashes": {"sha-256": _text(file.sha256)}} if file.sha256 else {}
     return {"location": {"uri": uri}, "roles": ["analysisTarget"], **hashes}
 
 
