@@ -19,6 +19,7 @@ Feydy et al. (2019) for debiasing and the symmetric update.
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
@@ -30,6 +31,9 @@ from gancheck.measures.pairwise import distances
 __all__ = ["Assignment", "Divergence", "assignment", "sinkhorn"]
 
 _STEPS = 300
+_SCALABLE = 300.0  # entropy weights a cost may have: exp of twice that still is a number
+
+_Update = Callable[[np.ndarray], np.ndarray]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -142,28 +146,61 @@ def _entropic(cost: np.ndarray, epsilon: float, tol: float, steps: int) -> tuple
     Averaging keeps the fixed point, and each value is taken after an exact update of the second
     potential, so that the plan's columns sum as they should and the dual value is mean f + mean g.
     """
-    c = torch.from_numpy(cost) / epsilon
-    n, m = c.shape
-    log_n, log_m = math.log(n), math.log(m)
-    symmetric = n == m and bool(np.array_equal(cost, cost.T))
+    symmetric = cost.shape[0] == cost.shape[1] and bool(np.array_equal(cost, cost.T))
+    steeper = cost.max() > _SCALABLE * epsilon
+    update = _in_logarithms(cost / epsilon) if steeper else _by_scaling(cost / epsilon)
+    return _iterated(update, cost, epsilon, tol, steps, symmetric=symmetric)
 
-    def first(g: torch.Tensor) -> torch.Tensor:
-        return log_m - torch.logsumexp(g[None, :] - c, dim=1)
 
-    def second(f: torch.Tensor) -> torch.Tensor:
-        return log_n - torch.logsumexp(f[:, None] - c, dim=0)
-
-    f = torch.zeros(n, dtype=torch.float64)
+def _iterated(
+    update: tuple[_Update, _Update],
+    cost: np.ndarray,
+    epsilon: float,
+    tol: float,
+    steps: int,
+    *,
+    symmetric: bool,
+) -> tuple[float, float, int]:
+    first, second = update
+    f = np.zeros(cost.shape[0])
     g = second(f)
     left, done = math.inf, 0
     while done < steps:
         done += 1
         better = first(g)
         # row sums of the plan are exp(f - better)/n
-        left = float(((f - better).exp() - 1.0).abs().mean())
+        left = float(np.abs(np.expm1(f - better)).mean())
         if left <= tol:
             break
         f = (f + better) / 2 if symmetric else better
         g = second(f)
     value = epsilon * float(f.mean() + g.mean())
     return value, left * float(cost.max()), done
+
+
+def _in_logarithms(c: np.ndarray) -> tuple[_Update, _Update]:
+    """Either potential from the other, for costs that are many times the entropy weight."""
+    at = torch.from_numpy(c)
+    log_n, log_m = (math.log(k) for k in c.shape)
+
+    def first(g: np.ndarray) -> np.ndarray:
+        return log_m - torch.logsumexp(torch.from_numpy(g)[None, :] - at, dim=1).numpy()
+
+    def second(f: np.ndarray) -> np.ndarray:
+        return log_n - torch.logsumexp(torch.from_numpy(f)[:, None] - at, dim=0).numpy()
+
+    return first, second
+
+
+def _by_scaling(c: np.ndarray) -> tuple[_Update, _Update]:
+    """The same by products with exp(-c), where no number of it or of its inverse overflows."""
+    kernel = np.exp(-c)
+    n, m = c.shape
+
+    def first(g: np.ndarray) -> np.ndarray:
+        return np.log(m / (kernel @ np.exp(g)))
+
+    def second(f: np.ndarray) -> np.ndarray:
+        return np.log(n / (np.exp(f) @ kernel))
+
+    return first, second

@@ -28,7 +28,7 @@ from gancheck.measures.discrepancies import (
     sliced,
 )
 from gancheck.measures.distances import distances
-from gancheck.measures.transport import assignment, sinkhorn
+from gancheck.measures.transport import _by_scaling, _in_logarithms, assignment, sinkhorn
 
 LAWS = {"ring8": data.ring8(), "moons": data.moons()}
 
@@ -180,6 +180,24 @@ def test_sinkhorn_is_within_its_bound_of_a_long_run() -> None:
         assert abs(found.value - truth) <= found.error + 1e-8
     assert found.error < 1e-6
     assert sinkhorn(x, x, epsilon=0.2).value == pytest.approx(0.0, abs=1e-9)
+
+
+@given(seed=st.integers(0, 2**16), far=st.sampled_from([0.0, 3.0]))
+def test_scaling_and_logarithms_are_one_iteration(seed: int, far: float) -> None:
+    rng = np.random.default_rng(seed)
+    cost = cdist(rng.standard_normal((9, 2)), far + rng.standard_normal((7, 2)))
+    f, g = rng.standard_normal(9), rng.standard_normal(7)
+    for one, other, given_ in zip(_by_scaling(cost), _in_logarithms(cost), (g, f), strict=True):
+        assert np.allclose(one(given_), other(given_), rtol=1e-12, atol=1e-12)
+
+
+def test_a_point_far_beyond_the_entropy_weight_does_not_overflow() -> None:
+    x, y = np.zeros((5, 1)), np.zeros((5, 1))
+    y[0] = 1e4
+    found = sinkhorn(x, y, epsilon=0.1)
+    assert found.value == pytest.approx(assignment(x, y).value, rel=1e-3)
+    edge = sinkhorn(x, 29.9 + y / 1e6, epsilon=0.1)  # 299 weights away, the last that is scaled
+    assert edge.value == pytest.approx(29.9, rel=1e-3)
 
 
 @pytest.mark.peer
