@@ -11,7 +11,7 @@ from __future__ import annotations
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
-from gancheck.checkpoints.describe import describe, index_json
+from gancheck.checkpoints.describe import describe, index_json, json_text
 from gancheck.checkpoints.index import Container, Guess, Index, TensorInfo
 from gancheck.checkpoints.limits import Limits
 from gancheck.checkpoints.read import read
@@ -38,6 +38,7 @@ __all__ = [
     "TensorInfo",
     "describe",
     "index_json",
+    "json_text",
     "load_pair",
     "load_real",
     "load_tensors",

@@ -5,6 +5,7 @@ Both forms pass every string of the file through `plain`. Standard library only.
 
 from __future__ import annotations
 
+import json
 from typing import TYPE_CHECKING, Any
 
 from gancheck.checkpoints.refusal import plain
@@ -12,7 +13,7 @@ from gancheck.checkpoints.refusal import plain
 if TYPE_CHECKING:
     from gancheck.checkpoints.index import Guess, Index, TensorInfo
 
-__all__ = ["describe", "index_json"]
+__all__ = ["describe", "index_json", "json_text"]
 
 SCHEMA = "gancheck-index/2"
 NOT_CHECKED = "not checked: skipped for size"
@@ -90,6 +91,19 @@ def index_json(index: Index) -> dict[str, Any]:
             for tensor in index.tensors
         ],
     }
+
+
+def json_text(value: Any) -> str:
+    r"""JSON that is inert also where somebody pastes it into a page: ASCII, and no `<`, `>` or `&`.
+
+    Example:
+        >>> json_text("</script>")
+        '"\\u003c/script\\u003e"'
+    """
+    text = json.dumps(value, indent=2, allow_nan=False)
+    for character in "<>&":  # outside of strings JSON has none of them
+        text = text.replace(character, f"\\u{ord(character):04x}")
+    return text
 
 
 def _scalar(value: bool | float | str) -> bool | int | float | str | None:  # noqa: FBT001 - a value, not a switch

@@ -92,7 +92,7 @@ def examine(
         globals=contents.globals,
         needs=contents.needs,
         metadata=contents.metadata,
-        role=guess_role(contents.tensors, name),
+        role=guess_role(contents.tensors, name, contents.metadata),
         family=guess_family(contents.tensors),
         buildable=not why_not,
         why_not=why_not,

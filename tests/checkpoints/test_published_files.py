@@ -29,7 +29,7 @@ FILES = {
     "csinva_mnist_mlp_G.ckpt": (Container.torch_legacy, "generator", "mlp"),
     "csinva_mnist_mlp_D.ckpt": (Container.torch_legacy, "discriminator", "mlp"),
     "csinva_mnist_dcgan_netD.pth": (Container.torch_legacy, "discriminator", "convolutional"),
-    "csinva_mnist_lenet.pth": (Container.torch_legacy, "unknown", "convolutional"),
+    "csinva_mnist_lenet.pth": (Container.torch_legacy, "other", "convolutional"),
     "pyhessian_net.pkl": (Container.torch_legacy, "unknown", "convolutional"),
     "ryhan_wgangp_G.pth": (Container.torch_zip, "generator", "convolutional"),
     "ryhan_wgangp_critic.pth": (Container.torch_zip, "discriminator", "convolutional"),
