@@ -10,8 +10,9 @@ from __future__ import annotations
 
 import json
 import shlex
+import sys
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated
 
 import typer
 
@@ -238,32 +239,18 @@ def diagnose(
         )
 
 
-@app.command()
-def inspect(
-    files: Annotated[list[Path], typer.Argument(help="Checkpoint files of any origin.")],
-    *,
-    as_json: Json = False,
-) -> None:
+@app.command(
+    context_settings={
+        "allow_extra_args": True,
+        "ignore_unknown_options": True,
+        "help_option_names": [],
+    }
+)
+def inspect(context: typer.Context) -> None:
     """List what a file holds, running nothing of it."""
-    with answering():
-        from gancheck.checkpoints import Refused, describe, index_json, read
+    from gancheck.inspecting import inspect_files
 
-        results: list[dict[str, Any]] = []
-        refused = False
-        for file in files:
-            try:
-                index = read(file)
-                results.append({"file": file.name, **index_json(index)})
-                text = describe(index)
-            except Refused as refusal:
-                refused = True
-                results.append({"file": file.name, "status": "refused", "reason": str(refusal)})
-                text = f"{file.name}: refused: {refusal}"
-            if not as_json:
-                typer.echo(text, err=results[-1].get("status") == "refused")
-        if as_json:
-            typer.echo(json.dumps(results if len(results) > 1 else results[0], indent=2))
-        raise typer.Exit(3 if refused else 0)
+    raise typer.Exit(inspect_files(context.args))
 
 
 @app.command()
@@ -392,6 +379,10 @@ def explain(
 
 def main() -> None:
     """Entry point of the console script."""
+    if sys.argv[1:2] == ["inspect"]:  # without the parser of the others, which brings pydantic
+        from gancheck.inspecting import inspect_files
+
+        raise SystemExit(inspect_files(sys.argv[2:]))
     app()
 
 
