@@ -21,6 +21,7 @@ from __future__ import annotations
 
 from gancheck.diagnosis import Definition, Diagnostic, Finding, Quantity, Verdict
 from gancheck.measures.spectrum import HessianSpectrum, hessian_spectrum
+from gancheck.operators.memory import admit_hessians
 
 _PLAYERS = ("generator", "discriminator")
 
@@ -118,6 +119,7 @@ diagnostic = Diagnostic(
     theorems=("global-minimum-at-data",),
     measure=hessian_spectrum,
     announces=True,
+    admits=admit_hessians,
     judge=judge,
     caption=(
         "Above: how many eigenvalues of each player's Hessian lie around each value, on one batch; "

@@ -26,6 +26,7 @@ from typing import TYPE_CHECKING
 
 from gancheck.diagnosis import Definition, Diagnostic, Finding, Plan, Verdict
 from gancheck.measures.stability import LocalStability, Outcome, local_stability
+from gancheck.operators.memory import admit_jacobian
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -168,6 +169,7 @@ diagnostic = Diagnostic(
     theorems=("dirac-gan-eigenvalues", "step-bound-of-a-rotating-game"),
     measure=measure,
     announces=True,
+    admits=admit_jacobian,
     judge=judge,
     caption=(
         "Outermost eigenvalues of the game Jacobian on one batch, of a small game all; left of the "

@@ -21,6 +21,7 @@ from typing import TYPE_CHECKING
 
 from gancheck.diagnosis import Definition, Diagnostic, Finding, Plan, Quantity, Verdict
 from gancheck.measures.rotation import Rotation, rotation
+from gancheck.operators.memory import admit_jacobian
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -118,6 +119,7 @@ diagnostic = Diagnostic(
     theorems=("game-jacobian-splits", "step-bound-of-a-rotating-game"),
     measure=measure,
     announces=True,
+    admits=admit_jacobian,
     judge=judge,
     caption=(
         "Left: the share of one batch and of the expected game, with 95 % intervals; 0 descends, 1 "

@@ -69,7 +69,8 @@ def diagnose(
         of the report, so they may be milder than those of a diagnostic that runs alone.
 
     Raises:
-        ValueError: an unknown code, or a budget that cannot be read.
+        ValueError: an unknown code, a budget that cannot be read, or a memory limit that holds not
+            even one sample of a chosen diagnostic; before the first one begins.
     """
     shelf = content.diagnostics("game")
     chosen = list(shelf) if codes is None else list(codes)
@@ -84,6 +85,8 @@ def diagnose(
     findings: list[Finding] = []
     stopped = ""
     with game.untouched():
+        for code in chosen:
+            _admit(shelf[code], game, plan)
         for code in chosen:
             if limit is not None and time.perf_counter() - start >= limit:
                 stopped = f"budget of {limit:g} s spent"
@@ -282,6 +285,16 @@ def _within(plan: Plan, limit: float | None, spent: float) -> Plan:
         return plan
     left = max(limit - spent, 1e-3)
     return replace(plan, seconds=left if plan.seconds is None else min(plan.seconds, left))
+
+
+def _admit(diagnostic: Diagnostic, game: Game, plan: Plan) -> None:
+    """Refuse what cannot be measured as planned before minutes are spent on what can."""
+    if diagnostic.admits is None:
+        return
+    try:
+        diagnostic.admits(game, plan)
+    except OperatorError:  # no reason to refuse the others: this one's finding will say so
+        return
 
 
 def _run(

@@ -126,6 +126,14 @@ class Plan:
         for name in ("batch_size", "samples", "gradient_batch", "probes"):
             if getattr(self, name) < 2:
                 raise ValueError(f"{name} must be at least 2, got {getattr(self, name)}")
+        if self.products is not None and self.products < 1:
+            raise ValueError(
+                f"products must be at least 1, got {self.products}; leave it out for no limit"
+            )
+        if self.seconds is not None and not self.seconds > 0.0:
+            raise ValueError(
+                f"seconds must be positive, got {self.seconds}; leave it out for no limit"
+            )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -230,6 +238,8 @@ class Diagnostic:
         caption: what the measurement's figure shows and how to read it; "" where it has none.
         headline: name of the quantity on the card.
         stand_in: the one shown where that was not measured; "" where nothing is.
+        admits: (game, plan) -> None; raises ValueError before any diagnostic begins where this one
+            cannot be measured as planned. Cheap: a few samples at most.
         labels: quantity name -> words on the page.
         threshold: the rule in words, for the card.
         definition: what stands folded under the finding.
@@ -247,6 +257,7 @@ class Diagnostic:
     definition: Definition
     labels: Mapping[str, str] = field(default_factory=dict)
     announces: bool = False
+    admits: Callable[..., None] | None = None
     stand_in: str = ""
     caption: str = ""
     level: Literal["weights", "game"] = "game"

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
     from gancheck.games.game import Batch, Game
 
-__all__ = ["StoredGraphs", "graph_bytes"]
+__all__ = ["StoredGraphs", "graph_bytes", "planned_parts"]
 
 _G = TypeVar("_G")
 _PARTS = 4  # a chunk takes at most this part of the limit: three stored, one to build anew
@@ -59,7 +59,7 @@ class StoredGraphs(Generic[_G]):
         self, game: Game, batch: Batch, build: Callable[[Batch], _G], max_memory: int | None
     ) -> None:
         self._build, self._device = build, game.device
-        parts, stored = _plan(game, batch, build, max_memory)
+        parts, stored = planned_parts(game, batch, build, max_memory)
         self._chunks = [
             _Chunk(part.size / batch.size, part, self._built(part) if i < stored else None)
             for i, part in enumerate(parts)
@@ -120,10 +120,14 @@ def _saved(game: Game, batch: Batch, build: Callable[[Batch], object]) -> int:
     return sum(storages.values())
 
 
-def _plan(
+def planned_parts(
     game: Game, batch: Batch, build: Callable[[Batch], object], max_memory: int | None
 ) -> tuple[list[Batch], int]:
-    """The parts of the batch and how many of their graphs to store."""
+    """The parts of the batch and how many of their graphs to store.
+
+    Raises:
+        ValueError: not even one sample fits, or the batch must be cut and may not be.
+    """
     if max_memory is None or game.analytic:
         return [batch], 1
     fixed, each = graph_bytes(game, batch, build)

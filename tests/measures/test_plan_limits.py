@@ -14,6 +14,7 @@ from gancheck.diagnosis import Plan, Verdict
 from gancheck.games import data, latents, networks
 from gancheck.games.game import Game
 from gancheck.operators import GameJacobian
+from gancheck.operators.memory import admit_jacobian
 
 CURVATURE = ("GC001", "GC002", "GC003")
 
@@ -87,6 +88,50 @@ def test_a_games_memory_limit_is_its_operators() -> None:
 def test_a_size_that_is_none_is_refused(text: str) -> None:
     with pytest.raises(ValueError, match=r"must look like 2GiB, 500MB"):
         parse_bytes(text)
+
+
+@pytest.mark.parametrize("limit", [{"products": 0}, {"products": -3}, {"seconds": 0.0}])
+def test_a_limit_that_allows_nothing_is_refused_by_the_plan_itself(limit: dict[str, float]) -> None:
+    with pytest.raises(ValueError, match=rf"{next(iter(limit))} must be .*, got .*; leave it out"):
+        Plan(**limit)
+
+
+@pytest.mark.parametrize("code", CURVATURE)
+def test_memory_for_less_than_one_sample_is_refused_before_anything_is_measured(code: str) -> None:
+    told: list[str] = []
+    with pytest.raises(ValueError, match=r"max_memory must hold 4 graphs of a sample, .* bytes"):
+        diagnose(game(max_memory=2_000), codes=["GC004", code], progress=told.append)
+    assert told == []
+
+
+def test_a_batch_that_may_not_be_cut_and_does_not_fit_is_refused_at_once() -> None:
+    told: list[str] = []
+    normed = Game(
+        nn.Sequential(nn.Linear(2, 4), nn.BatchNorm1d(4), nn.Tanh(), nn.Linear(4, 2)).double(),
+        nn.Linear(2, 1).double(),
+        loss="minimax",
+        latent=latents.normal(2),
+        data=data.ring8(),
+        max_memory=20_000,
+    )
+    with pytest.raises(ValueError, match=r"batch of 256 needs .* bytes and cannot be cut"):
+        diagnose(normed, codes=["GC004", "GC003"], progress=told.append)
+    assert told == []
+
+
+def test_the_early_look_passes_from_the_very_limit_at_which_the_operator_does() -> None:
+    low, high = 1, 10**7
+    while high - low > 1:
+        limit = (low + high) // 2
+        try:
+            admit_jacobian(game(max_memory=limit), Plan(batch_size=12))
+            high = limit
+        except ValueError:
+            low = limit
+    batch = game().sample(12)
+    assert GameJacobian(game(), batch, max_memory=high)._graphs.chunks > 1
+    with pytest.raises(ValueError, match="max_memory must hold 4 graphs of a sample"):
+        GameJacobian(game(), batch, max_memory=low)
 
 
 def test_only_measures_of_curvature_announce() -> None:
