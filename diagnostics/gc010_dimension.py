@@ -2,8 +2,10 @@
 
 How it is measured
     Singular values of the generator's Jacobian at 32 latents (2 with batch norm in training mode,
-    each in its own latent, the rest of the batch held), exact, in float64; the dimension of
-    generated and of real samples from distances to ten neighbours, equal numbers of both.
+    each in its own latent, the rest of the batch held), exact, in float64, in the coordinates that
+    vary continuously: a choice of class is no direction. Beside them, not judged, those at latents
+    whose samples lie on the data and in its gaps. The dimension of generated and of real samples
+    from distances to ten neighbours, equal numbers of both.
 Verdicts
     warning: the samples lie in surely fewer than half the dimensions of the data (the upper end of
     one interval below half the lower end of the other), or the Jacobian's rank is below min(m, n)
@@ -54,7 +56,9 @@ def judge(found: LocalDimension, *, thin: float = 0.5, wasted: float = 0.25) -> 
         verdict=verdict,
         title=title,
         because=" ".join(
-            part for part in (_samples(found), _jacobian(found), _density(found)) if part
+            part
+            for part in (_samples(found), _jacobian(found), _in_gaps(found), _density(found))
+            if part
         ),
         remedy=_REMEDIES[verdict],
         quantities=q,
@@ -108,10 +112,19 @@ def _jacobian(found: LocalDimension) -> str:
         f"{q['effective_rank'].value:.3g} directions."
     )
     if not found.connected:
-        text += (
-            " The latent law has separate parts, and nothing moves along directions across them."
-        )
+        text += " The latent law has separate parts, and a choice between them is counted as no direction."
     return text
+
+
+def _in_gaps(found: LocalDimension) -> str:
+    """How much steeper the generator is where its samples lie between components."""
+    q = found.quantities
+    if "stretch_in_gap" not in q:
+        return ""
+    return (
+        f"Where its samples lie in a gap of the data it stretches by {_ranged(q['stretch_in_gap'])} "
+        f"in the median, where they lie on the data by {_ranged(q['stretch_on_data'])}."
+    )
 
 
 def _density(found: LocalDimension) -> str:
@@ -161,18 +174,22 @@ diagnostic = Diagnostic(
     judge=judge,
     caption=(
         "Above: singular values of the generator's Jacobian in order, median and range over "
-        "latents. Below: the dimension of generated and of real samples, from their neighbours."
+        "latents; where the data has gaps, at latents whose samples lie on the data and, apart from "
+        "them, in a gap: what rushes through a gap is steep there. Below: the dimension of "
+        "generated and of real samples, from their neighbours."
     ),
     headline="dimension_generated",
     threshold="warns below half the data's dimension, or above 25 % of latents of deficient rank",
     labels={
-        "latent_dimension": "coordinates of a latent",
+        "latent_dimension": "coordinates of a latent that vary continuously",
         "ambient_dimension": "coordinates of a sample",
         "jacobian_rank": "largest rank of the Jacobian",
         "deficient_share": "latents of deficient rank",
         "condition_number": "condition number, median",
         "effective_rank": "directions that carry the variance, median",
         "largest_stretch": "largest singular value, median",
+        "stretch_on_data": "the same where samples lie on the data",
+        "stretch_in_gap": "the same where samples lie in a gap",
         "dimension_generated": "dimension of generated samples",
         "dimension_real": "dimension of real samples",
     },
@@ -191,7 +208,10 @@ diagnostic = Diagnostic(
             "epsilons of the largest singular value; distances to ten neighbours among at most 2000 "
             "samples, standard errors raised by 1.3 because neighbourhoods share points."
         ),
-        cost="min(m, n) differentiated passes of 32 samples, or of 2 batches; distances between 2000 samples",
+        cost=(
+            "min(m, n) differentiated passes of 96 samples, or of 2 batches; distances between 2000 "
+            "samples and the gaps of as many real ones"
+        ),
         limits=(
             "The dimension from neighbours depends on the number of samples, falls short above "
             "about ten, and counts noise; it is meant beside its twin. A rank is that of rounding's "

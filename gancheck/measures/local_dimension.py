@@ -6,14 +6,14 @@ directions are used. From samples alone, the estimate of Levina and Bickel, from
 of neighbours grows with distance, on generated and on real samples of the same number, because it
 depends on that number.
 
-With m latents and n > m outputs the image of a locally Lipschitz generator has volume zero: its law
+With m latents (coordinates that vary continuously) and n > m outputs the image of a locally Lipschitz generator has volume zero: its law
 has no density, whatever the rank (`low-dimensional-generator-has-no-density`). With m >= n the law
 has one exactly off the latents at which the rank is below n.
 
-The Jacobian is exact: n backward passes where n is small, else m products by differentiating a
-backward pass; neither is vectorised by vmap. Where batch norm runs on the statistics of a batch, a
-sample is a function of all latents beside it. Then the derivative of each sample in its own latent
-is taken, the others held, one at a time, and no conclusion about the law is drawn from its rank.
+Where batch norm runs on the statistics of a batch, a sample is a function of all latents beside it.
+Then the derivative of each sample in its own latent is taken, the others held, one at a time, and
+no conclusion about the law is drawn from its rank. Beside the spectra at random latents stand those
+at latents whose samples lie on the data and in its gaps (`generator_jacobian`).
 
 Source: Levina and Bickel (2004) for the likelihood, MacKay and Ghahramani (2005) for averaging its
 inverse; Odena et al. (2018) for the condition number of a generator.
@@ -21,7 +21,6 @@ inverse; Odena et al. (2018) for the condition number of a generator.
 
 from __future__ import annotations
 
-import contextlib
 import time
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
@@ -32,6 +31,7 @@ import torch
 from gancheck.diagnosis import Measurement, NotApplicable, Plan, Quantity
 from gancheck.games.semantics import on_batch_statistics
 from gancheck.measures.figures import (
+    FAILING,
     GENERATOR,
     MUTED,
     REAL,
@@ -46,19 +46,25 @@ from gancheck.measures.figures import (
     x_title,
     y_title,
 )
+from gancheck.measures.generator_jacobian import (
+    SpectraByPlace,
+    continuous,
+    spectra_by_place,
+    spectra_of,
+    spectra_of_mixed,
+)
 from gancheck.measures.medians import median_interval
 from gancheck.measures.player_hessian import mean_and_error
 from gancheck.measures.proportions import share
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
-
+    from matplotlib.axes import Axes
     from numpy.typing import ArrayLike
     from torch import Tensor
 
     from gancheck.games.game import Game
 
-__all__ = ["LocalDimension", "jacobians", "levina_bickel", "local_dimension", "numerical_rank"]
+__all__ = ["LocalDimension", "levina_bickel", "local_dimension", "numerical_rank"]
 
 _LATENTS = 32
 _MIXED_LATENTS = 2  # each costs a Jacobian of a whole batch of its own
@@ -78,7 +84,8 @@ class LocalDimension(Measurement):
 
     Attributes:
         spectra: [latents, min(m, n)] singular values, descending; [0, 0] where none were formed.
-        latent: m, coordinates of a latent.
+        by_place: the same at latents whose samples lie on the data and in its gaps.
+        latent: m, coordinates of a latent that vary continuously.
         ambient: n, coordinates of a sample.
         mixes: samples are functions of a whole batch of latents.
         connected: the latent law's support is a connected set.
@@ -86,6 +93,7 @@ class LocalDimension(Measurement):
     """
 
     spectra: np.ndarray
+    by_place: SpectraByPlace
     latent: int
     ambient: int
     mixes: bool
@@ -94,23 +102,15 @@ class LocalDimension(Measurement):
 
     @page_style()
     def plot(self, width_px: int = WIDE) -> np.ndarray:
-        """Singular values in order, median and range over latents; below, both dimensions."""
-        _, (top, bottom) = new_figure(width_px, 360, rows=2, height_ratios=(5, 3))
-        shown = self.spectra[:, self.spectra.max(0) > 0.0] if self.spectra.size else self.spectra
-        if shown.size:
-            index = np.arange(1, shown.shape[1] + 1)
-            floor = np.maximum(shown, shown[shown > 0.0].min())
-            top.fill_between(index, floor.min(0), floor.max(0), color=GENERATOR, alpha=0.2)
-            top.semilogy(index, np.median(floor, 0), "o-", color=GENERATOR, markersize=3)
-            top.set_xlim(0.5, shown.shape[1] + 0.5)
-            step = max(1, shown.shape[1] // 8)
-            set_ticks(top, "x", index[::step])
-            marks = np.geomspace(floor.min(), floor.max(), 3)
-            set_ticks(top, "y", marks, [number_text(mark, 2) for mark in marks])
-        else:
-            top.text(0.5, 0.5, self.skipped or "all zero", transform=top.transAxes, ha="center")
-        y_title(top, "singular values of dG/dz: median and range over latents")
-        x_title(top, "index")
+        """Singular values in order, on the data and in its gaps where both are known; dimensions."""
+        _, (top, bottom) = new_figure(width_px, 380, rows=2, height_ratios=(5, 3))
+        fans = [("at random latents", self.spectra, GENERATOR)]
+        if self.by_place.in_gap.size:
+            fans = [
+                ("on the data", self.by_place.on_data, GENERATOR),
+                ("in a gap", self.by_place.in_gap, FAILING),
+            ]
+        _plot_fans(top, fans, self.skipped)
         for y, (name, colour) in enumerate((("real", REAL), ("generated", GENERATOR))):
             if f"dimension_{name}" in self.quantities:
                 q = self.quantities[f"dimension_{name}"]
@@ -131,14 +131,15 @@ def local_dimension(game: Game, plan: Plan | None = None) -> LocalDimension:
         `latent_dimension`, `ambient_dimension`; where min(m, n) <= 1024 `jacobian_rank` (largest
         found, at singular values above max(m, n) machine epsilons of the largest),
         `deficient_share` (latents of a rank below min(m, n)), `condition_number`, `effective_rank`
-        and `largest_stretch` (medians over latents); where there are 50 different samples,
-        `dimension_generated` and `dimension_real`.
+        and `largest_stretch` (medians over latents), and, where the data has gaps and latents fall
+        into them, `stretch_on_data` and `stretch_in_gap` (its medians there); where there are 50
+        different samples, `dimension_generated` and `dimension_real`.
 
     Raises:
         NotApplicable: an analytic game.
 
-    Cost: min(m, n) differentiated passes of 32 samples, in float64 (where batch norm mixes samples,
-    of one minibatch for each of 2 latents); distances between 2000 samples.
+    Cost: min(m, n) differentiated passes of 32 samples, in float64, thrice (where batch norm mixes
+    samples, of one minibatch for each of 2 latents); distances between 2000 samples, twice.
     """
     plan = plan or Plan()
     if game.analytic:
@@ -148,23 +149,28 @@ def local_dimension(game: Game, plan: Plan | None = None) -> LocalDimension:
     count = min(plan.samples, _POINTS if limit is None else min(_POINTS, limit))
     fake = game.draw_samples(count, seed=plan.seed).flatten(1)
     real = game.draw_real(count, seed=plan.seed).flatten(1)
-    m, n = game.latent.size, fake.shape[1]
+    m, n = int(continuous(game.latent).sum()), fake.shape[1]
     mixes = on_batch_statistics(game.modules["generator"], game.batch_norm)
-    skipped = ""
-    if min(m, n) > _LARGEST:
-        skipped = f"a Jacobian of {n} by {m} is not formed: min(m, n) is above {_LARGEST}"
+    skipped = _why_none(m, n)
     spectra = np.zeros((0, 0))
+    by_place = SpectraByPlace(on_data=spectra, in_gap=spectra, doubt=skipped)
     quantities = {
         "latent_dimension": Quantity(value=m, kind="exact"),
         "ambient_dimension": Quantity(value=n, kind="exact"),
     }
     dtype = str(game.dtype)
     if not skipped:
-        matrices, dtype = _formed(game, plan, mixes=mixes)
-        if not np.isfinite(matrices).all():
-            raise ValueError("dG/dz must be finite; look for NaN in the generator's parameters")
-        spectra = np.linalg.svd(matrices, compute_uv=False)
+        if mixes:
+            batch = game.draw_latent(plan.gradient_batch, seed=plan.seed)
+            spectra, dtype = spectra_of_mixed(game, batch, count=_MIXED_LATENTS, seed=plan.seed)
+        else:
+            z = game.draw_latent(_LATENTS, seed=plan.seed)
+            spectra, dtype = spectra_of(game, z, seed=plan.seed)
+        by_place = spectra_by_place(game, plan)
         quantities |= _of_spectra(spectra, m, n, float(np.finfo(dtype).eps))
+        if by_place.in_gap.size:
+            quantities["stretch_on_data"] = _median(by_place.on_data[:, 0])
+            quantities["stretch_in_gap"] = _median(by_place.in_gap[:, 0])
     for name, x in (("generated", fake), ("real", real)):
         found = _dimension_or_none(x)
         if found is not None:
@@ -181,44 +187,19 @@ def local_dimension(game: Game, plan: Plan | None = None) -> LocalDimension:
             "samples": count,
             "neighbours": _NEIGHBOURS,
             "jacobian_dtype": dtype,
+            "no_gap_because": by_place.doubt,
             "semantics": game.semantics()["generator"],
             "seed": plan.seed,
             "seconds": time.perf_counter() - start,
         },
         spectra=spectra,
+        by_place=by_place,
         latent=m,
         ambient=n,
         mixes=mixes,
         connected=game.latent.connected_support,
         skipped=skipped,
     )
-
-
-def jacobians(generate: Callable[[Tensor], Tensor], z: Tensor) -> Tensor:
-    """The derivative of each sample in its own latent, [k, n, m], for latents z [k, m].
-
-    Exact where a sample depends on no latent but its own; else row i sums over all samples.
-
-    Cost: n backward passes of k samples, or, where n > 2 m, m backward passes through one.
-
-    Example:
-        >>> jacobians(lambda z: z.square(), torch.tensor([[1.0, 2.0]])).tolist()
-        [[[2.0, 0.0], [0.0, 4.0]]]
-    """
-    with torch.enable_grad():
-        z = z.detach().clone().requires_grad_()
-        out = generate(z).flatten(1)
-        n, m = out.shape[1], z.shape[1]
-        if n <= 2 * m:
-            rows = [_gradient(out[:, j].sum(), z) for j in range(n)]
-            return torch.stack(rows, dim=1).detach()
-        # J v is the derivative, in u, of J^T u, which is linear in u
-        u = torch.zeros_like(out, requires_grad=True)
-        (pulled,) = torch.autograd.grad(
-            out, z, u, create_graph=True, allow_unused=True, materialize_grads=True
-        )
-        columns = [_gradient(pulled[:, i].sum(), u) for i in range(m)]
-        return torch.stack(columns, dim=2).detach()
 
 
 def numerical_rank(s: np.ndarray, shape: tuple[int, int], eps: float) -> np.ndarray:
@@ -273,15 +254,6 @@ def levina_bickel(x: ArrayLike, *, neighbours: int = _NEIGHBOURS) -> Quantity:
     )
 
 
-def _gradient(value: Tensor, at: Tensor) -> Tensor:
-    if not value.requires_grad:
-        return torch.zeros_like(at)
-    (out,) = torch.autograd.grad(
-        value, at, retain_graph=True, allow_unused=True, materialize_grads=True
-    )
-    return out
-
-
 def _nearest(points: Tensor, k: int) -> Tensor:
     """Distances [n, k] to the k nearest others, ascending, in blocks of rows."""
     parts: list[Tensor] = []
@@ -303,30 +275,43 @@ def _dimension_or_none(x: Tensor) -> Quantity | None:
         return None
 
 
-def _formed(game: Game, plan: Plan, *, mixes: bool) -> tuple[np.ndarray, str]:
-    """Jacobians [latents, n, m] in float64 where the modules can be copied, and their dtype."""
-    with contextlib.suppress(RuntimeError):  # a module that cannot be copied is measured as it is
-        game = game.in_float64()
-    dtype = str(game.dtype).removeprefix("torch.")
+def _why_none(m: int, n: int) -> str:
+    """Why no Jacobian is formed; "" where they are."""
+    if m == 0:
+        return "no coordinate of the latent varies continuously, so there is no Jacobian"
+    if min(m, n) > _LARGEST:
+        return f"a Jacobian of {n} by {m} is not formed: min(m, n) is above {_LARGEST}"
+    return ""
 
-    def generate(z: Tensor) -> Tensor:
-        torch.manual_seed(plan.seed)  # dropout masks; `untouched` restores the global state
-        return game.generate(z)
 
-    with game.untouched():
-        if not mixes:
-            found = jacobians(generate, game.draw_latent(_LATENTS, seed=plan.seed))
-            return found.double().numpy(force=True), dtype
-        batch = game.draw_latent(plan.gradient_batch, seed=plan.seed)
-        alone: list[Tensor] = []
-        for i in range(min(_MIXED_LATENTS, len(batch))):
+def _plot_fans(ax: Axes, fans: list[tuple[str, np.ndarray, str]], skipped: str) -> None:
+    """Median and range of singular values in order; a fan is named where it ends."""
+    fans = [(name, s[:, s.max(0) > 0.0], colour) for name, s, colour in fans if s.size]
+    positive = [s[s > 0.0] for _, s, _ in fans if s.size]
+    if not positive:
+        ax.text(0.5, 0.5, skipped or "all zero", transform=ax.transAxes, ha="center", wrap=True)
+        ax.set_axis_off()
+        return
+    low, high = (float(f(np.concatenate(positive))) for f in (np.min, np.max))
+    widest = max(s.shape[1] for _, s, _ in fans)
+    for i, (name, s, colour) in enumerate(fans):
+        index = np.arange(1, s.shape[1] + 1)
+        floor = np.maximum(s, low)
+        ax.fill_between(index, floor.min(0), floor.max(0), color=colour, alpha=0.2)
+        ax.semilogy(index, np.median(floor, 0), "o-", color=colour, markersize=4)
+        if len(fans) > 1:
+            _name_fan(ax, i, name, colour)
+    ax.set_xlim(0.5, widest + 0.5)
+    set_ticks(ax, "x", np.arange(1, widest + 1, max(1, widest // 8)))
+    marks = np.geomspace(low, high, 3)
+    set_ticks(ax, "y", marks, [number_text(mark, 2) for mark in marks])
+    y_title(ax, "singular values of dG/dz: median and range over latents")
+    x_title(ax, "index")
 
-            def own(z: Tensor, i: int = i) -> Tensor:
-                beside = torch.cat([batch[:i], z, batch[i + 1 :]])
-                return generate(beside)[i : i + 1]
 
-            alone.append(jacobians(own, batch[i : i + 1]))
-    return torch.cat(alone).double().numpy(force=True), dtype
+def _name_fan(ax: Axes, line: int, name: str, colour: str) -> None:
+    ax.text(0.99, 0.96 - 0.1 * line, name, color=colour, weight="bold", ha="right", va="top",
+            transform=ax.transAxes)  # fmt: skip
 
 
 def _of_spectra(s: np.ndarray, m: int, n: int, eps: float) -> dict[str, Quantity]:

@@ -14,14 +14,10 @@ from gancheck import content
 from gancheck.diagnosis import NotApplicable, Plan, Verdict
 from gancheck.games import analytic, latents
 from gancheck.games.game import Game
-from gancheck.games.networks import dcgan_discriminator, dcgan_generator
+from gancheck.games.networks import Mixture, dcgan_discriminator, dcgan_generator, mlp
 from gancheck.measures.figures import figure_of
-from gancheck.measures.local_dimension import (
-    jacobians,
-    levina_bickel,
-    local_dimension,
-    numerical_rank,
-)
+from gancheck.measures.generator_jacobian import jacobians, spectra_by_place
+from gancheck.measures.local_dimension import levina_bickel, local_dimension, numerical_rank
 
 PLAN = Plan(samples=400, gradient_batch=8)
 
@@ -209,6 +205,83 @@ def test_what_is_too_large_or_in_parts_says_so() -> None:
     )  # fmt: skip
     parts = content.diagnostics()["GC010"].judge(local_dimension(game, PLAN))
     assert "separate parts" in parts.because
+
+
+class Steep(nn.Module):
+    """z -> (2 tanh(slope z_1), z_2/50): two modes, slope between them known in closed form."""
+
+    def __init__(self, slope: float) -> None:
+        super().__init__()
+        self.slope = nn.Parameter(torch.tensor(slope, dtype=torch.float64))
+
+    def forward(self, z: torch.Tensor) -> torch.Tensor:
+        return torch.stack([2.0 * torch.tanh(self.slope * z[:, 0]), z[:, 1] / 50.0], dim=1)
+
+
+def two_modes(n: int) -> torch.Tensor:
+    x = normal(n, 2) / 50.0
+    x[:, 0] += torch.where(torch.arange(n) % 2 == 0, 2.0, -2.0)
+    return x
+
+
+def test_the_stretch_in_a_gap_is_the_slope_there_and_on_the_data_it_is_not() -> None:
+    slope = 3.0
+    game = play(Steep(slope), 2, two_modes(1000))
+    found = spectra_by_place(game, Plan(samples=1000))
+    assert found.doubt == ""
+    assert found.in_gap.shape == found.on_data.shape == (32, 2)
+    # In the gap |2 tanh| < 1, up to the width of the modes: the slope 2 s (1 - tanh^2) is at least
+    # 2 s (1 - 0.55^2). On the data it is anything less.
+    assert found.in_gap[:, 0].min() > 2 * slope * (1 - 0.55**2)
+    assert found.in_gap[:, 0].max() <= 2 * slope
+    assert np.median(found.on_data[:, 0]) < 0.2 * slope
+    assert found.in_gap[:, 1] == pytest.approx(1 / 50)
+    whole = local_dimension(game, Plan(samples=1000))
+    low, high = whole.quantities["stretch_in_gap"].interval
+    assert 2 * slope * (1 - 0.55**2) < low <= high <= 2 * slope
+    finding = content.diagnostics()["GC010"].judge(whole)
+    assert "lie in a gap of the data it stretches by" in finding.because
+    for width in (690, 340):
+        figure_of(whole.plot(width)).canvas.draw()
+
+
+def test_without_gaps_or_latents_in_them_the_reason_is_told() -> None:
+    blob = spectra_by_place(play(Steep(1.0), 2, normal(400, 2)), PLAN)
+    assert "single component" in blob.doubt
+    assert blob.in_gap.size == 0
+    rare = spectra_by_place(play(Steep(1e6), 2, two_modes(400)), PLAN)
+    assert "0 of 2000 latents fall into a gap" in rare.doubt
+    few = spectra_by_place(play(Steep(1.0), 2, two_modes(30)), PLAN)
+    assert "at least 40 real samples" in few.doubt
+
+
+def test_a_choice_of_expert_is_no_direction_of_the_jacobian() -> None:
+    rng = torch.Generator().manual_seed(0)
+    experts = [mlp([2, 8, 3], generator=rng, dtype=torch.float64) for _ in range(4)]
+    data = normal(300, 3)
+    game = Game(
+        Mixture(experts), nn.Linear(3, 1).double(), loss="minimax", data=data,
+        latent=latents.product(latents.categorical(4), latents.normal(2)),
+    )  # fmt: skip
+    found = local_dimension(game, PLAN)
+    assert (found.latent, found.spectra.shape) == (2, (32, 2))
+    assert found.quantities["deficient_share"].value == 0.0
+    z = game.draw_latent(32, seed=0)
+    for i in (0, 7, 31):
+        own = torch.autograd.functional.jacobian(
+            lambda x, i=i: experts[int(z[i, :4].argmax())](x[None])[0], z[i, 4:]
+        )
+        assert found.spectra[i] == pytest.approx(torch.linalg.svdvals(own).numpy(), rel=1e-10)
+    finding = content.diagnostics()["GC010"].judge(found)
+    assert "has no density" in finding.because
+    alone = Game(
+        nn.Linear(4, 3).double(), nn.Linear(3, 1).double(), loss="minimax", data=data,
+        latent=latents.categorical(4),
+    )  # fmt: skip
+    points = local_dimension(alone, PLAN)
+    assert "no coordinate of the latent varies continuously" in points.skipped
+    assert content.diagnostics()["GC010"].judge(points).verdict is not Verdict.sound
+    figure_of(points.plot()).canvas.draw()
 
 
 @pytest.mark.parametrize(
