@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from torch import Tensor
 
     from gancheck.games.data import Synthetic
-    from gancheck.games.zoo import Recipe
+    from gancheck.games.recipe import Recipe
 
 __all__ = ["EXACT_PRICE", "exact_flow", "learned_flow", "start"]
 
@@ -96,8 +96,7 @@ def learned_flow(
     weights = torch.Generator().manual_seed(seeds["weights"])
     recipe.generator(weights)  # drawn first in a training, so that the discriminator is its own
     score = recipe.discriminator(weights)
-    adam = recipe.discriminator_adam
-    optimiser = torch.optim.Adam(score.parameters(), lr=adam.lr, betas=adam.betas, eps=adam.eps)
+    optimiser = recipe.discriminator_optimiser.over(score.parameters())
     rng = torch.Generator().manual_seed(seeds["draws"])
     logits = start(len(data.modes), seed)
 

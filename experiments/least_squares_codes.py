@@ -52,7 +52,7 @@ from experiments.free_weights import exact_flow, learned_flow, start
 from experiments.least_squares_codes_page import page
 from experiments.mode_coverage import DUE, mode_coverage, not_missed
 from gancheck.games.data import grid25, ring8
-from gancheck.games.zoo import Adam, Recipe, recipe
+from gancheck.games.zoo import recipe
 from gancheck.rendering.experiment_page import write_experiment_page
 from gancheck.runner import load_run
 from gancheck.training.outcomes import Diverged, TrainingStopped
@@ -62,6 +62,8 @@ if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
     import numpy as np
+
+    from gancheck.games.recipe import Recipe
 
 __all__ = ["main", "perform", "planned"]
 
@@ -110,7 +112,7 @@ def _weights_run(
         **({} if steps is None else {"steps": steps, "warm_up": steps}),
         "answers": ANSWERS[setting],
         "batch_size": own.batch_size,
-        "discriminator_lr": own.discriminator_adam.lr,
+        "discriminator_lr": own.discriminator_optimiser.lr,
     }
 
 
@@ -127,8 +129,8 @@ def _network_run(
         "steps": chosen.steps if steps is None else steps,
         "updates": chosen.updates,
         "batch_size": chosen.batch_size,
-        "generator_lr": chosen.generator_adam.lr,
-        "discriminator_lr": chosen.discriminator_adam.lr,
+        "generator_lr": chosen.generator_optimiser.lr,
+        "discriminator_lr": chosen.discriminator_optimiser.lr,
         "samples": SAMPLES,
     }
 
@@ -137,8 +139,8 @@ def _recipe(data: str, setting: str) -> Recipe:
     own = recipe(data)
     if setting == "recipe":
         return own
-    adam: Adam = own.generator_adam
-    return replace(own, generator_adam=replace(adam, lr=adam.lr / SLOWER))
+    slower = replace(own.generator_optimiser, lr=own.generator_optimiser.lr / SLOWER)
+    return replace(own, generator_optimiser=slower)
 
 
 def main(arguments: Sequence[str] | None = None) -> int:

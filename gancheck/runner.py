@@ -9,13 +9,14 @@ from __future__ import annotations
 
 import copy
 import hashlib
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, fields, replace
 from typing import TYPE_CHECKING, Any
 
 import torch
 
 from gancheck.games.data import ArrayData
-from gancheck.games.zoo import RECIPES, recipe
+from gancheck.games.recipe import Recipe
+from gancheck.recipe_file import from_written, read_recipe
 from gancheck.training.outcomes import Refused
 from gancheck.training.run_directory import RunDirectory
 from gancheck.training.state import State
@@ -31,11 +32,14 @@ if TYPE_CHECKING:
     from gancheck.games.data import Sampler
     from gancheck.games.game import Game
     from gancheck.games.latents import Latent
+    from gancheck.games.recipe import Optimiser
     from gancheck.games.semantics import BatchNormMode
-    from gancheck.games.zoo import Adam, Recipe
-    from gancheck.training.train import Callback
+    from gancheck.training.train import Callback, Precision
 
 __all__ = ["AdamState", "Run", "diagnose_run", "load_run", "train_recipe"]
+
+_CHOSEN = ("loss", "seed", "steps", "checkpoint_every")
+_WRITTEN = {f.name for f in fields(Recipe)} | {"schema"}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -43,13 +47,13 @@ class AdamState:
     """What one player's optimiser knew after its last step, as flat vectors.
 
     Attributes:
-        settings: step size, betas and eps.
+        settings: kind, step size, betas and eps.
         steps: how many each coordinate has made [n].
         exp_avg: running mean of the gradient [n].
         exp_avg_sq: running mean of its square [n].
     """
 
-    settings: Adam
+    settings: Optimiser
     steps: Tensor
     exp_avg: Tensor
     exp_avg_sq: Tensor
@@ -61,9 +65,11 @@ class AdamState:
         Adam moves a coordinate by minus this times its bias-corrected mean gradient. A coordinate
         that has made no step yet has a second moment of zero, and so the scale lr / eps.
         """
-        correction = 1.0 - self.settings.betas[1] ** self.steps.double()
+        _, decay = self.settings.options.get("betas", (0.9, 0.999))
+        eps = self.settings.options.get("eps", 1e-8)
+        correction = 1.0 - decay ** self.steps.double()
         second = self.exp_avg_sq.double() / correction.clamp_min(torch.finfo(torch.float64).tiny)
-        return (self.settings.lr / (second.sqrt() + self.settings.eps)).to(self.exp_avg_sq.dtype)
+        return (self.settings.lr / (second.sqrt() + eps)).to(self.exp_avg_sq.dtype)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -75,7 +81,8 @@ class Run:
         recipe: what was trained, with the loss, seed and steps of this run.
         generator: as trained, in training mode.
         discriminator: the same.
-        generator_adam: the generator's optimiser; None before the first step.
+        ema: the generator with the running mean of its parameters, where the recipe keeps one.
+        generator_adam: the generator's optimiser; None before the first step, and for another.
         discriminator_adam: the discriminator's.
         data: what was imitated.
         step: of the checkpoint that was read.
@@ -87,6 +94,7 @@ class Run:
     recipe: Recipe
     generator: nn.Module
     discriminator: nn.Module
+    ema: nn.Module | None
     generator_adam: AdamState | None
     discriminator_adam: AdamState | None
     data: Sampler
@@ -126,18 +134,20 @@ class Run:
                 copy.deepcopy(module).to(dtype) for module in (generator, discriminator)
             )
         step = None
-        if self.generator_adam is not None and self.discriminator_adam is not None:
+        one_each = self.recipe.updates == "alternating" and self.recipe.critic_steps == 1
+        plain = one_each or self.recipe.updates == "simultaneous"
+        if plain and self.generator_adam is not None and self.discriminator_adam is not None:
             step = StepRule(
                 name="adam",
                 scale=torch.cat([self.generator_adam.scale, self.discriminator_adam.scale]).to(
                     dtype or self.generator_adam.scale.dtype
                 ),
-                alternating=self.recipe.updates == "alternating",
+                alternating=one_each,
             )
         return Game(
             generator,
             discriminator,
-            loss=self.loss,
+            loss=self.recipe.losses(),
             latent=self.latent,
             data=self.data,
             batch_norm=batch_norm,
@@ -148,27 +158,35 @@ class Run:
 
 
 def train_recipe(
-    name: str,
+    source: str | Path,
     out: str | Path,
     *,
+    changes: Mapping[str, str] | None = None,
     seed: int | None = None,
     steps: int | None = None,
     loss: str | None = None,
     device: str = "auto",
     checkpoint_every: int | None = None,
+    precision: Precision = "float32",
+    compiled: bool = False,
+    deterministic: bool = False,
     callbacks: Sequence[Callback] = (),
     resume: bool = False,
 ) -> Run:
-    """Train a recipe of the zoo and return its last state.
+    """Train a recipe and return its last state.
 
     Args:
-        name: one of `gancheck.games.zoo.RECIPES`.
+        source: one of `gancheck.games.zoo.RECIPES`, or a TOML file.
         out: the run directory.
+        changes: keys of the recipe to set, see `gancheck.recipe_file.read_recipe`.
         seed: see `gancheck.training.train.train`, as for all that follow.
         steps: updates of each player.
         loss: name of the losses.
         device: `auto`, `cpu`, `cuda` or `cuda:INDEX`.
         checkpoint_every: steps between checkpoints.
+        precision: of forward passes in training.
+        compiled: run the networks through `torch.compile`.
+        deterministic: have torch choose deterministic kernels.
         callbacks: called after each step.
         resume: go on from the newest checkpoint.
 
@@ -181,13 +199,16 @@ def train_recipe(
         Interrupted: Ctrl-C; the directory is usable.
     """
     train(
-        recipe(name),
+        read_recipe(source, changes),
         out,
         seed=seed,
         steps=steps,
         loss=loss,
         device=device,
         checkpoint_every=checkpoint_every,
+        precision=precision,
+        compiled=compiled,
+        deterministic=deterministic,
         callbacks=callbacks,
         resume=resume,
     )
@@ -207,7 +228,7 @@ def load_run(
         directory: what `train` wrote.
         step: which checkpoint; the newest by default.
         device: where the networks are put.
-        recipe: what was trained, for a run whose recipe is not in the zoo.
+        recipe: what was trained, for a run whose recipe has parts that no file can hold.
 
     Returns:
         The run at that step.
@@ -236,8 +257,9 @@ def load_run(
         recipe=chosen,
         generator=state.generator,
         discriminator=state.discriminator,
-        generator_adam=_adam_state(state.generator, of_g, chosen.generator_adam),
-        discriminator_adam=_adam_state(state.discriminator, of_d, chosen.discriminator_adam),
+        ema=state.ema,
+        generator_adam=_adam_state(state.generator, of_g, chosen.generator_optimiser),
+        discriminator_adam=_adam_state(state.discriminator, of_d, chosen.discriminator_optimiser),
         data=chosen.data(),
         step=step,
         configuration=configuration,
@@ -314,23 +336,30 @@ def diagnose_run(
 def _recipe_of(
     configuration: Mapping[str, Any], files: RunDirectory, given: Recipe | None
 ) -> Recipe:
-    """The recipe with what was chosen for this run put in."""
+    """The recipe that was trained, with what was chosen for this run put in."""
+    if given is None:
+        written = {("name" if k == "recipe" else k): v for k, v in configuration.items()}
+        own = {k: v for k, v in written.items() if k in _WRITTEN}
+        if any(own.get(k) is None for k in ("data", "latent", "generator", "discriminator")):
+            raise Refused(
+                f"the run in {files.path} was made with the recipe {own.get('name')!r}, whose parts "
+                "no file can hold; hand it to load_run(..., recipe=...)"
+            )
+        try:
+            return from_written(own, where=str(files.run_json))
+        except ValueError as error:
+            raise Refused(str(error)) from error
     try:
-        name = configuration["recipe"]
-        own = {k: configuration[k] for k in ("loss", "seed", "steps", "checkpoint_every")}
+        return replace(given, **{k: configuration[k] for k in _CHOSEN})
     except KeyError as missing:
         raise Refused(f"{files.run_json} lacks {missing}") from None
-    if given is None and name not in RECIPES:
-        raise Refused(
-            f"the run in {files.path} was made with the recipe {name!r}, which the zoo does not "
-            "have; hand it to load_run(..., recipe=...)"
-        )
-    return replace(given or RECIPES[name], **own)
 
 
-def _adam_state(module: nn.Module, optimizer: torch.optim.Adam, settings: Adam) -> AdamState | None:
+def _adam_state(
+    module: nn.Module, optimizer: torch.optim.Optimizer, settings: Optimiser
+) -> AdamState | None:
     """Flat vectors in the order of `named_parameters()`; zeros where a parameter never moved."""
-    if not optimizer.state:
+    if not optimizer.state or settings.kind != "adam" or settings.options.get("amsgrad"):
         return None
     steps: list[Tensor] = []
     moments: dict[str, list[Tensor]] = {"exp_avg": [], "exp_avg_sq": []}

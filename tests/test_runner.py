@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 def tiny_in_the_zoo(monkeypatch: pytest.MonkeyPatch) -> None:
     recipes = {**zoo.RECIPES, "tiny": TINY}
     monkeypatch.setattr("gancheck.games.zoo.RECIPES", recipes)
-    monkeypatch.setattr("gancheck.runner.RECIPES", recipes)
+    monkeypatch.setattr("gancheck.recipe_file.RECIPES", recipes)
 
 
 def trained(out: Path, **options) -> Run:
@@ -39,7 +39,8 @@ def test_a_loaded_run_is_the_trained_one(tmp_path: Path) -> None:
     run = trained(tmp_path / "a", seed=5, loss="lsgan", steps=20)
     kept = read_tensors(tmp_path / "a/checkpoints/step_00000020.safetensors")
     assert (run.step, run.loss, run.recipe.seed, run.recipe.steps) == (20, "lsgan", 5, 20)
-    assert run.latent is TINY.latent
+    assert run.latent.written == "normal[2]"
+    assert run.recipe.written() == replace(TINY, seed=5, loss="lsgan", steps=20).written()
     assert run.data.shape == (2,)
     for letter, module in (("G", run.generator), ("D", run.discriminator)):
         state = module.state_dict()
@@ -69,7 +70,7 @@ def test_the_optimisers_scale_times_its_mean_gradient_is_the_step_that_adam_made
     before = load_run(tmp_path / "a", step=19)
     for player in ("generator", "discriminator"):
         adam = getattr(last, f"{player}_adam")
-        mean = adam.exp_avg / (1 - adam.settings.betas[0] ** 20)
+        mean = adam.exp_avg / (1 - adam.settings.options["betas"][0] ** 20)
         move = flat(getattr(last, player)) - flat(getattr(before, player))
         assert torch.equal(adam.steps, torch.full_like(adam.exp_avg, 20.0))
         # float32: rounding of the parameters themselves, of order one
@@ -130,15 +131,19 @@ def test_what_is_no_run_is_refused_in_a_sentence(tmp_path: Path) -> None:
         load_run(tmp_path)
     trained(tmp_path / "a", steps=5)
     content = json.loads((tmp_path / "a/run.json").read_text())
-    content["configuration"]["recipe"] = "theirs"
+    content["configuration"]["data"] = None  # as a sampler of the user's own is written
     (tmp_path / "a/run.json").write_text(json.dumps(content))
-    with pytest.raises(Refused, match=r"recipe 'theirs', which the zoo does not have"):
+    with pytest.raises(Refused, match=r"recipe 'tiny', whose parts no file can hold"):
         load_run(tmp_path / "a")
-    assert load_run(tmp_path / "a", recipe=replace(TINY, name="theirs")).step == 5
+    assert load_run(tmp_path / "a", recipe=TINY).step == 5
+    content["configuration"]["data"] = {"kind": "celeba"}
+    (tmp_path / "a/run.json").write_text(json.dumps(content))
+    with pytest.raises(Refused, match=r"data\.kind: must be one of ring8 \| grid25"):
+        load_run(tmp_path / "a")
     del content["configuration"]["loss"]
     (tmp_path / "a/run.json").write_text(json.dumps(content))
     with pytest.raises(Refused, match="lacks 'loss'"):
-        load_run(tmp_path / "a")
+        load_run(tmp_path / "a", recipe=TINY)
     (tmp_path / "a/run.json").write_text("[]")
     with pytest.raises(Refused, match="not of the format"):
         load_run(tmp_path / "a")

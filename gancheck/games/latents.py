@@ -12,6 +12,7 @@ which its law along a line follows; a law of one's own that does not say it has 
 from __future__ import annotations
 
 import math
+import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import partial
@@ -21,7 +22,15 @@ from torch import Tensor
 
 from gancheck.games.line_law import Coordinates, LineLaw
 
-__all__ = ["Latent", "categorical", "normal", "product", "truncated_normal", "uniform"]
+__all__ = [
+    "Latent",
+    "categorical",
+    "normal",
+    "product",
+    "read",
+    "truncated_normal",
+    "uniform",
+]
 
 Draw = Callable[[int, torch.Generator], Tensor]
 
@@ -47,6 +56,17 @@ class Latent:
     draw: Draw
     connected_support: bool
     coordinates: tuple[Coordinates, ...] = ()
+
+    @property
+    def written(self) -> str | None:
+        """The law as `read` takes it, such as `normal[64]`; None for one of the user's own."""
+        text = self.law if self.law.endswith("]") else f"{self.law}[{self.size}]"
+        try:
+            again = read(text)
+        except ValueError:
+            return None
+        same = (again.size, again.coordinates) == (self.size, self.coordinates)
+        return text if same and self.coordinates else None
 
     def along_lines(self) -> LineLaw:
         """The law along lines.
@@ -197,6 +217,53 @@ def product(*factors: Latent) -> Latent:
         coordinates=tuple(c for f in factors for c in f.coordinates)
         if all(f.coordinates for f in factors)
         else (),
+    )
+
+
+def read(text: str) -> Latent:
+    """A law from how it is written in recipes and run files: `LAW[SIZE]`, joined by ` x `.
+
+    Laws: normal, uniform(LOW, HIGH) or uniform for (-1, 1), normal within BOUND, categorical(K) or
+    categorical(P1, P2, ...).
+
+    Raises:
+        ValueError: text of another form, or numbers out of their range.
+
+    Example:
+        >>> read("categorical(8)[8] x normal[2]").size
+        10
+    """
+    factors = [_read_one(part) for part in text.split(" x ")]
+    return factors[0] if len(factors) == 1 else product(*factors)
+
+
+_NUMBER = r"[-+]?[0-9.]+(?:e[-+]?[0-9]+)?"
+_WRITTEN = re.compile(
+    rf"(normal|uniform|categorical)(?:\(({_NUMBER}(?:, *{_NUMBER})*)\))?(?: within ({_NUMBER}))?"
+    r"\[([0-9]{1,7})\]"
+)
+
+
+def _read_one(text: str) -> Latent:
+    match = _WRITTEN.fullmatch(text.strip())
+    given = [float(x) for x in match[2].split(",")] if match and match[2] else []
+    bound, size = (match[3], int(match[4])) if match else (None, 0)
+    match match[1] if match else "", len(given), bound:
+        case "normal", 0, None:
+            return normal(size)
+        case "normal", 0, str(bound):
+            return truncated_normal(size, threshold=float(bound))
+        case "uniform", 0 | 2, None:
+            return uniform(size, **dict(zip(("low", "high"), given, strict=False)))
+        case "categorical", 1, None if given == [size]:
+            return categorical(size)
+        case "categorical", count, None if count == size:
+            return categorical(size, weights=given)
+        case _:
+            pass
+    raise ValueError(
+        "a latent must be written like normal[64], uniform(-1, 1)[64], normal within 0.7[64] or "
+        f"categorical(8)[8] x normal[2], got {text!r}"
     )
 
 

@@ -34,7 +34,7 @@ if TYPE_CHECKING:
 
 __all__ = ["FORMAT", "RunDirectory", "versions"]
 
-FORMAT = "gancheck-run/1"
+FORMAT = "gancheck-run/2"
 _CHECKPOINT = re.compile(r"step_(\d{8,})\.safetensors")
 
 

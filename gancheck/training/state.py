@@ -1,8 +1,9 @@
 """What must be kept so that a run can go on as if it had never stopped?
 
-Both networks, both optimisers' moments, and the state of every random stream: `State` holds them,
-turns them into named tensors and takes them back. The names are `G.` and `D.` with the networks'
-own names after them, `opt_g.PARAMETER.exp_avg` and the like, and `rng.`.
+Both networks, both optimisers' moments, the running mean of the generator where one is kept, what
+an update remembers of its last step, and the state of every random stream: `State` holds them,
+turns them into named tensors and takes them back. The names are `G.`, `D.` and `ema.` with the
+networks' own names after them, `opt_g.PARAMETER.exp_avg` and the like, `memory.` and `rng.`.
 
 A run has three streams, made from its seed by numpy's `SeedSequence` so that none of them is the
 plain stream `torch.Generator().manual_seed(seed)`: an evaluation batch drawn with a small seed must
@@ -11,7 +12,9 @@ not repeat numbers that the training has seen.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+import copy
+import inspect
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -21,12 +24,13 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from torch import Tensor, nn
+    from torch.optim import Optimizer
 
-    from gancheck.games.zoo import Adam, Recipe
+    from gancheck.games.recipe import Recipe
 
 __all__ = ["State", "streams"]
 
-_MOMENTS = ("exp_avg", "exp_avg_sq", "step")
+_KINDS = {"G", "D", "ema", "opt_g", "opt_d", "memory", "rng"}
 
 
 def streams(seed: int) -> dict[str, int]:
@@ -50,12 +54,16 @@ class State:
         discriminator: the second.
         optimizers: of the generator and of the discriminator.
         rng: stream of latents, data and penalties, on the CPU.
+        ema: the generator with the running mean of its parameters, or None.
+        memory: what an update remembers of its last step, by the name of the parameter.
     """
 
     generator: nn.Module
     discriminator: nn.Module
-    optimizers: tuple[torch.optim.Adam, torch.optim.Adam]
+    optimizers: tuple[Optimizer, Optimizer]
     rng: torch.Generator
+    ema: nn.Module | None = None
+    memory: dict[str, Tensor] = field(default_factory=dict)
 
     @classmethod
     def fresh(cls, recipe: Recipe, *, seed: int, device: torch.device) -> State:
@@ -72,11 +80,27 @@ class State:
             generator=generator,
             discriminator=discriminator,
             optimizers=(
-                _adam(generator, recipe.generator_adam),
-                _adam(discriminator, recipe.discriminator_adam),
+                recipe.generator_optimiser.over(generator.parameters()),
+                recipe.discriminator_optimiser.over(discriminator.parameters()),
             ),
             rng=torch.Generator().manual_seed(seeds["draws"]),
+            ema=None
+            if recipe.ema is None
+            else copy.deepcopy(generator).requires_grad_(requires_grad=False),
         )
+
+    def average(self, decay: float) -> None:
+        """Move the running mean towards the generator: mean <- decay mean + (1 - decay) now.
+
+        Buffers, such as running statistics, are taken over as they are.
+        """
+        if self.ema is None:
+            return
+        with torch.no_grad():
+            for mean, now in zip(self.ema.parameters(), self.generator.parameters(), strict=True):
+                mean.lerp_(now, 1.0 - decay)
+            for mean, now in zip(self.ema.buffers(), self.generator.buffers(), strict=True):
+                mean.copy_(now)
 
     def tensors(self) -> dict[str, Tensor]:
         """All of it by name; nothing is copied."""
@@ -92,7 +116,11 @@ class State:
                 out[f"{letter.upper()}.{name}"] = tensor
             for name, parameter in module.named_parameters():
                 for key, value in optimizer.state.get(parameter, {}).items():
-                    out[f"opt_{letter}.{name}.{key}"] = value
+                    if isinstance(value, torch.Tensor):  # SGD without momentum keeps a None
+                        out[f"opt_{letter}.{name}.{key}"] = value
+        if self.ema is not None:
+            out.update((f"ema.{name}", tensor) for name, tensor in self.ema.state_dict().items())
+        out.update((f"memory.{name}", tensor) for name, tensor in self.memory.items())
         return out
 
     def restore(self, tensors: Mapping[str, Tensor], *, random: bool = True) -> None:
@@ -105,19 +133,20 @@ class State:
         Raises:
             ValueError: a tensor is missing, superfluous, or of another shape.
         """
-        missing = {f"opt_{a}" for a in "gd"} | {"rng", "G", "D"}
-        unknown = sorted(k for k in tensors if k.partition(".")[0] not in missing)
+        unknown = sorted(k for k in tensors if k.partition(".")[0] not in _KINDS)
         if unknown:
             raise ValueError(f"tensors that no run has: {', '.join(unknown[:3])}")
         for letter, module, optimizer in self._players():
-            try:
-                module.load_state_dict(_below(tensors, f"{letter.upper()}."), strict=True)
-            except RuntimeError as error:
-                raise ValueError(" ".join(str(error).split())) from error
+            _load(module, _below(tensors, f"{letter.upper()}."))
+            expected = _kept_by(optimizer)
             for name, parameter in module.named_parameters():
                 kept = _below(tensors, f"opt_{letter}.{name}.")
                 if kept:
-                    optimizer.state[parameter] = _moments(kept, parameter)
+                    optimizer.state[parameter] = _moments(kept, parameter, expected)
+        if self.ema is not None:
+            _load(self.ema, _below(tensors, "ema."))
+        device = next(self.generator.parameters()).device
+        self.memory.update((k, v.to(device)) for k, v in _below(tensors, "memory.").items())
         if random:
             self._restore_streams(tensors)
 
@@ -131,26 +160,50 @@ class State:
         if device.type == "cuda" and "rng.cuda" in tensors:
             torch.cuda.set_rng_state(tensors["rng.cuda"], device)
 
-    def _players(self) -> tuple[tuple[str, nn.Module, torch.optim.Adam], ...]:
+    def _players(self) -> tuple[tuple[str, nn.Module, Optimizer], ...]:
         of_g, of_d = self.optimizers
         return ("g", self.generator, of_g), ("d", self.discriminator, of_d)
 
 
-def _adam(module: nn.Module, settings: Adam) -> torch.optim.Adam:
-    return torch.optim.Adam(
-        module.parameters(), lr=settings.lr, betas=settings.betas, eps=settings.eps
-    )
+def _load(module: nn.Module, tensors: Mapping[str, Tensor]) -> None:
+    try:
+        module.load_state_dict(tensors, strict=True)
+    except RuntimeError as error:
+        raise ValueError(" ".join(str(error).split())) from error
 
 
 def _below(tensors: Mapping[str, Tensor], prefix: str) -> dict[str, Tensor]:
     return {k.removeprefix(prefix): v for k, v in tensors.items() if k.startswith(prefix)}
 
 
-def _moments(kept: dict[str, Tensor], parameter: Tensor) -> dict[str, Any]:
-    """Adam's own state of one parameter; its step counter stays on the CPU, as Adam keeps it."""
-    if sorted(kept) != sorted(_MOMENTS):
-        raise ValueError(f"an optimiser's state must be {', '.join(_MOMENTS)}, got {sorted(kept)}")
-    if any(kept[k].shape != parameter.shape for k in ("exp_avg", "exp_avg_sq")):
-        raise ValueError(f"an optimiser's moment must have shape {list(parameter.shape)}")
-    moved = {k: kept[k].to(device=parameter.device) for k in ("exp_avg", "exp_avg_sq")}
-    return {"step": kept["step"], **moved}
+def _kept_by(optimizer: Optimizer) -> dict[str, Tensor]:
+    """What an optimiser keeps of one parameter, found by letting its like move a pair of numbers."""
+    probe = torch.zeros(2, requires_grad=True)
+    kind: Any = type(optimizer)
+    taken = inspect.signature(kind).parameters
+    like: Optimizer = kind([probe], **{k: v for k, v in optimizer.defaults.items() if k in taken})
+    probe.grad = torch.ones(2)
+    like.step()
+    return {k: v for k, v in like.state[probe].items() if isinstance(v, torch.Tensor)}
+
+
+def _moments(
+    kept: dict[str, Tensor], parameter: Tensor, expected: Mapping[str, Tensor]
+) -> dict[str, Any]:
+    """An optimiser's own state of one parameter; counters stay on the CPU, as torch keeps them."""
+    if sorted(kept) != sorted(expected):
+        raise ValueError(
+            f"an optimiser's state must be {', '.join(sorted(expected))}, got {sorted(kept)}"
+        )
+    moved: dict[str, Any] = {}
+    for name, like in expected.items():
+        value = kept[name]
+        if like.shape == (2,):
+            if value.shape != parameter.shape:
+                raise ValueError(
+                    f"an optimiser's {name} must have shape {list(parameter.shape)}, "
+                    f"got {list(value.shape)}"
+                )
+            value = value.to(device=parameter.device)
+        moved[name] = value
+    return moved

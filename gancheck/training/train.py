@@ -15,16 +15,16 @@ import shlex
 import signal
 import threading
 from collections.abc import Callable, Sequence
-from dataclasses import asdict, dataclass
-from typing import TYPE_CHECKING, Any
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Any, Literal
 
 import torch
 
-from gancheck.games.losses import resolve
 from gancheck.training.outcomes import Diverged, Interrupted, Refused
+from gancheck.training.players import Players, StepRecord
 from gancheck.training.run_directory import RunDirectory
 from gancheck.training.state import State, streams
-from gancheck.training.updates import UPDATES, Players, StepRecord
+from gancheck.training.updates import UPDATES
 
 if TYPE_CHECKING:
     from collections.abc import Generator
@@ -34,12 +34,15 @@ if TYPE_CHECKING:
     from torch import nn
 
     from gancheck.games.data import Sampler
-    from gancheck.games.zoo import Adam, Recipe
+    from gancheck.games.recipe import Recipe
 
-__all__ = ["METRICS_EVERY", "Callback", "Progress", "resolve_device", "train"]
+__all__ = ["METRICS_EVERY", "Callback", "Precision", "Progress", "resolve_device", "train"]
 
 METRICS_EVERY = 10
 """Steps from one row of metrics.jsonl to the next; the first step has one too."""
+
+Precision = Literal["float32", "bfloat16"]
+"""Of forward passes in training; parameters, optimisers and every measure stay in float32."""
 
 _MAY_GROW = "steps"  # nothing a step does depends on how many are to come
 
@@ -51,7 +54,7 @@ class Progress:
     Attributes:
         step: just made, counted from 1.
         steps: to be made in all.
-        record: what the update saw.
+        record: what the update saw, on its device; `record.numbers()` waits for it.
         generator: the live network, to be left as it is.
         discriminator: the same.
         checkpoint: the file just written, if one was.
@@ -101,14 +104,18 @@ def train(
     loss: str | None = None,
     device: str = "auto",
     checkpoint_every: int | None = None,
+    precision: Precision = "float32",
+    compiled: bool = False,
+    deterministic: bool = False,
     callbacks: Sequence[Callback] = (),
     resume: bool = False,
 ) -> Path:
     """Train a recipe and write its run directory.
 
     What is left out comes from the recipe, and on `resume` from the run itself. While it runs,
-    torch uses one thread and its global random state is set aside; both are put back. Ctrl-C is
-    heeded after the step it falls into, a second one at once.
+    torch uses one thread and its global random state is set aside; both are put back. Ctrl-C and
+    SIGTERM are heeded after the step they fall into, a second Ctrl-C at once. On a GPU no step
+    waits for the device: losses that are not finite are noticed when a row of metrics is due.
 
     Args:
         recipe: what to train.
@@ -119,6 +126,10 @@ def train(
         device: `auto`, `cpu`, `cuda` or `cuda:INDEX`. Only a CPU's bytes are promised.
         checkpoint_every: steps between checkpoints; the state before the first step and that after
             the last are always kept.
+        precision: `bfloat16` makes forward passes in mixed precision.
+        compiled: run both networks through `torch.compile`; not for updates that differentiate
+            gradients, which it does not support.
+        deterministic: have torch choose deterministic kernels, or raise where it has none.
         callbacks: called after each step; they may look and must not touch.
         resume: go on from the newest checkpoint of `out`.
 
@@ -141,29 +152,32 @@ def train(
         key: before.get(key, getattr(recipe, key)) if value is None else value
         for key, value in given.items()
     }
+    recipe = replace(recipe, **chosen)
+    if compiled and recipe.updates in ("consensus", "symplectic"):
+        raise ValueError(
+            f"compiled networks have no second derivatives, which {recipe.updates} updates need"
+        )
     where = resolve_device(before.get("device", device) if device == "auto" else device)
     data = recipe.data()
-    state = State.fresh(recipe, seed=chosen["seed"], device=where)
-    configuration: dict[str, Any] = {**chosen, **_fixed(recipe, data, state), "device": str(where)}
-    configuration["streams"] = seeds = streams(chosen["seed"])
-    for key in ("steps", "checkpoint_every", "batch_size"):
-        if configuration[key] < 1:
-            raise ValueError(f"{key} must be at least 1, got {configuration[key]}")
-    players = _players(recipe, state, data, chosen["loss"])
+    state = State.fresh(recipe, seed=recipe.seed, device=where)
+    configuration: dict[str, Any] = {
+        **_of_recipe(recipe, data, state),
+        "device": str(where),
+        "precision": precision,
+        "compiled": compiled,
+        "deterministic": deterministic,
+        "streams": streams(recipe.seed),
+    }
+    players = _players(recipe, state, data, precision=precision, compiled=compiled)
     command = f"gancheck train {recipe.name} --out {shlex.quote(str(out))} --resume"
-    devices = [where] if where.type == "cuda" else []
-    with _one_thread(), torch.random.fork_rng(devices=devices):
-        torch.default_generator.manual_seed(seeds["global"])
-        if where.type == "cuda":
-            with torch.cuda.device(where):
-                torch.cuda.manual_seed(seeds["global"])
+    with _surroundings(where, configuration):
         if resume:
             start = _continue(run, state, before, configuration)
         else:
             run.create(configuration, command=command)
             start = 0
             run.save(0, state.tensors())
-        return _Loop(run, state, players, configuration, command, callbacks).go(start)
+        return _Loop(run, state, players, recipe, command, callbacks).go(start)
 
 
 class _Loop:
@@ -174,14 +188,14 @@ class _Loop:
         run: RunDirectory,
         state: State,
         players: Players,
-        configuration: dict[str, Any],
+        recipe: Recipe,
         command: str,
         callbacks: Sequence[Callback],
     ) -> None:
         self._run, self._state, self._players = run, state, players
-        self._steps: int = configuration["steps"]
-        self._every: int = configuration["checkpoint_every"]
-        self._update = UPDATES[configuration["updates"]]
+        self._steps, self._every, self._decay = recipe.steps, recipe.checkpoint_every, recipe.ema
+        self._update = UPDATES[recipe.updates]
+        self._waits = next(state.generator.parameters()).device.type != "cpu"
         self._command, self._callbacks = command, callbacks
 
     def go(self, start: int) -> Path:
@@ -205,18 +219,22 @@ class _Loop:
 
     def _step(self, step: int, patience: _Patience) -> None:
         record = self._update(self._players)
-        self._check(record, step)
-        if step == 1 or step % METRICS_EVERY == 0:
-            self._run.append({"step": step, **asdict(record)})
-        saved = None
-        if step % self._every == 0 or step == self._steps:
-            saved = self._run.save(step, self._state.tensors())
+        if self._decay is not None:
+            self._state.average(self._decay)
+        row = step == 1 or step % METRICS_EVERY == 0
+        save = step % self._every == 0 or step == self._steps
+        if row or save or not self._waits:  # elsewhere numbers would be waited for
+            numbers = record.numbers()
+            self._check(numbers, step)
+            if row:
+                self._run.append({"step": step, **numbers})
+        saved = self._run.save(step, self._state.tensors()) if save else None
         progress = Progress(
             step=step,
             steps=self._steps,
             record=record,
-            generator=self._players.generator,
-            discriminator=self._players.discriminator,
+            generator=self._state.generator,
+            discriminator=self._state.discriminator,
             checkpoint=saved,
         )
         try:
@@ -227,8 +245,8 @@ class _Loop:
         if patience.lost and saved is None:
             self._run.save(step, self._state.tensors())
 
-    def _check(self, record: StepRecord, step: int) -> None:
-        values = {k: v for k, v in asdict(record).items() if v is not None}
+    def _check(self, numbers: dict[str, float | None], step: int) -> None:
+        values = {k: v for k, v in numbers.items() if v is not None}
         bad = next((k for k, v in values.items() if not math.isfinite(v)), None)
         if bad is not None:
             kept = max(self._run.steps(), default=0)
@@ -239,31 +257,34 @@ class _Loop:
 
 
 class _Patience:
-    """Turns the first Ctrl-C into a note that is read between two steps.
+    """Turns the first Ctrl-C, or SIGTERM, into a note that is read between two steps.
 
-    Only in the main thread and only where Python's own handler is in place; elsewhere Ctrl-C is
+    Only in the main thread and only where Python's own handlers are in place; elsewhere a signal is
     whoever's it was.
     """
 
     def __init__(self) -> None:
         self.lost = False
-        self._ours = False
+        self._before: dict[signal.Signals, Any] = {}
 
     def __enter__(self) -> _Patience:
-        main = threading.current_thread() is threading.main_thread()
-        if main and signal.getsignal(signal.SIGINT) is signal.default_int_handler:
-            signal.signal(signal.SIGINT, self._note)
-            self._ours = True
+        if threading.current_thread() is threading.main_thread():
+            for number, own in (
+                (signal.SIGINT, signal.default_int_handler),
+                (signal.SIGTERM, signal.SIG_DFL),
+            ):
+                if signal.getsignal(number) is own:
+                    self._before[number] = signal.signal(number, self._note)
         return self
 
     def __exit__(self, *_: object) -> None:
-        if self._ours:
-            signal.signal(signal.SIGINT, signal.default_int_handler)
+        for number, handler in self._before.items():
+            signal.signal(number, handler)
 
     def _note(self, number: int, frame: FrameType | None) -> None:
-        del number, frame
+        del frame
         self.lost = True
-        signal.signal(signal.SIGINT, signal.default_int_handler)
+        signal.signal(number, self._before[signal.Signals(number)])
 
 
 def _continue(run: RunDirectory, state: State, before: dict[str, Any], now: dict[str, Any]) -> int:
@@ -293,16 +314,14 @@ def _continue(run: RunDirectory, state: State, before: dict[str, Any], now: dict
     return step
 
 
-def _fixed(recipe: Recipe, data: Sampler, state: State) -> dict[str, Any]:
-    """The part of a configuration that nobody chooses for one run, as JSON would give it back."""
+def _of_recipe(recipe: Recipe, data: Sampler, state: State) -> dict[str, Any]:
+    """The recipe as JSON, and what it came to when it was built."""
+    written = recipe.written()
     return {
-        "recipe": recipe.name,
-        "updates": recipe.updates,
-        "batch_size": recipe.batch_size,
-        "latent": {"size": recipe.latent.size, "law": recipe.latent.law},
-        "data": {"size": data.size, "shape": list(data.shape)},
-        "generator_adam": _adam(recipe.generator_adam),
-        "discriminator_adam": _adam(recipe.discriminator_adam),
+        "recipe": written.pop("name"),
+        **written,
+        "samples": {"size": data.size, "shape": list(data.shape)},
+        "latent_law": {"size": recipe.latent.size, "law": recipe.latent.law},
         "parameters": {
             "generator": sum(p.numel() for p in state.generator.parameters()),
             "discriminator": sum(p.numel() for p in state.discriminator.parameters()),
@@ -312,30 +331,48 @@ def _fixed(recipe: Recipe, data: Sampler, state: State) -> dict[str, Any]:
     }
 
 
-def _adam(settings: Adam) -> dict[str, Any]:
-    return {"lr": settings.lr, "betas": list(settings.betas), "eps": settings.eps}
-
-
-def _players(recipe: Recipe, state: State, data: Sampler, loss: str) -> Players:
+def _players(
+    recipe: Recipe, state: State, data: Sampler, *, precision: Precision, compiled: bool
+) -> Players:
+    networks: list[Any] = [state.generator, state.discriminator]
+    if compiled:
+        networks = [torch.compile(network) for network in networks]
     return Players(
-        generator=state.generator,
-        discriminator=state.discriminator,
+        generator=networks[0],
+        discriminator=networks[1],
         generator_optimizer=state.optimizers[0],
         discriminator_optimizer=state.optimizers[1],
-        loss=resolve(loss),
+        loss=recipe.losses(),
         latent=recipe.latent,
         data=data,
         batch_size=recipe.batch_size,
         rng=state.rng,
+        critic_steps=recipe.critic_steps,
+        clip=recipe.clip,
+        strength=recipe.strength,
+        memory=state.memory,
+        precision=None if precision == "float32" else torch.bfloat16,
     )
 
 
 @contextlib.contextmanager
-def _one_thread() -> Generator[None]:
-    """Sums of several threads depend on how many there are; one thread sums in one order."""
-    before = torch.get_num_threads()
+def _surroundings(where: torch.device, configuration: dict[str, Any]) -> Generator[None]:
+    """One thread, the run's own global streams, deterministic kernels if asked; all put back.
+
+    Sums of several threads depend on how many there are; one thread sums in one order.
+    """
+    threads, strict = torch.get_num_threads(), torch.are_deterministic_algorithms_enabled()
+    seed = configuration["streams"]["global"]
     torch.set_num_threads(1)
+    if configuration["deterministic"]:
+        torch.use_deterministic_algorithms(mode=True)
     try:
-        yield
+        with torch.random.fork_rng(devices=[where] if where.type == "cuda" else []):
+            torch.default_generator.manual_seed(seed)
+            if where.type == "cuda":
+                with torch.cuda.device(where):
+                    torch.cuda.manual_seed(seed)
+            yield
     finally:
-        torch.set_num_threads(before)
+        torch.set_num_threads(threads)
+        torch.use_deterministic_algorithms(mode=strict)

@@ -15,11 +15,14 @@ from torch import nn
 
 from gancheck.games import data
 from gancheck.games.losses import LOSSES
+from gancheck.games.recipe import Optimiser
+from gancheck.games.regularisation import Regularisation
 from gancheck.training.outcomes import Diverged, Interrupted, Refused, WriteFailed
 from gancheck.training.run_directory import RunDirectory
 from gancheck.training.state import State, streams
 from gancheck.training.tensor_file import read_tensors
 from gancheck.training.train import Progress, resolve_device
+from gancheck.training.updates import UPDATES
 from tests.training.tiny import build, everything, on_cpu, tiny
 
 
@@ -51,22 +54,65 @@ def test_the_same_seed_gives_the_same_bytes_and_another_seed_others(tmp_path: Pa
     assert not set(everything(tmp_path / "a").values()) & set(everything(tmp_path / "c").values())
 
 
-@pytest.mark.parametrize("loss", LOSSES)
-@pytest.mark.parametrize("updates", ["alternating", "simultaneous"])
-def test_every_loss_resumes_to_the_bytes_of_an_uninterrupted_run(
-    tmp_path: Path, loss: str, updates
-) -> None:
-    recipe = tiny(updates=updates, steps=24, checkpoint_every=10)
-    on_cpu(recipe, tmp_path / "whole", loss=loss)
+@pytest.mark.parametrize(
+    "changes",
+    [
+        *({"loss": loss} for loss in LOSSES),
+        *({"updates": updates} for updates in UPDATES if updates != "alternating"),
+        {"critic_steps": 3, "clip": 0.05, "loss": "wgan"},
+        {"ema": 0.9, "regularisation": Regularisation(r1=0.1, instance_noise=0.1)},
+        {"generator_optimiser": Optimiser(kind="sgd", lr=0.05)},
+        {"discriminator_optimiser": Optimiser(kind="sgd", lr=0.05, options={"momentum": 0.9})},
+        {"generator_optimiser": Optimiser(kind="rmsprop"), "updates": "optimistic"},
+    ],
+    ids=str,
+)
+def test_everything_resumes_to_the_bytes_of_an_uninterrupted_run(tmp_path: Path, changes) -> None:
+    recipe = tiny(**{"steps": 24, "checkpoint_every": 10, **changes})
+    on_cpu(recipe, tmp_path / "whole")
 
     def stop(seen: Progress) -> None:
         if seen.step == 17:
             raise RuntimeError("power cut")
 
     with pytest.raises(RuntimeError, match="power cut"):
-        on_cpu(recipe, tmp_path / "cut", loss=loss, callbacks=[stop])
+        on_cpu(recipe, tmp_path / "cut", callbacks=[stop])
     on_cpu(recipe, tmp_path / "cut", resume=True)
     assert everything(tmp_path / "cut") == everything(tmp_path / "whole")
+
+
+def test_the_running_mean_is_the_recursion_over_every_step(tmp_path: Path) -> None:
+    seen: list[torch.Tensor] = []
+
+    def look(now: Progress) -> None:
+        seen.append(torch.cat([p.detach().flatten() for p in now.generator.parameters()]).double())
+
+    start = State.fresh(tiny(), seed=0, device=torch.device("cpu")).generator
+    mean = torch.cat([p.detach().flatten() for p in start.parameters()]).double()
+    last = on_cpu(tiny(ema=0.8), tmp_path / "a", callbacks=[look])
+    for now in seen:
+        mean = 0.8 * mean + 0.2 * now
+    kept = read_tensors(last)
+    names = [n for n, _ in start.named_parameters()]
+    found = torch.cat([kept[f"ema.{n}"].flatten() for n in names]).double()
+    assert torch.allclose(found, mean, rtol=1e-5, atol=1e-6)  # float32 over forty steps
+
+
+def test_a_request_to_end_is_heeded_after_the_step_it_falls_into(tmp_path: Path) -> None:
+    def ended(seen: Progress) -> None:
+        if seen.step == 7:
+            os.kill(os.getpid(), signal.SIGTERM)
+
+    before = signal.getsignal(signal.SIGTERM)
+    with pytest.raises(Interrupted) as caught:
+        on_cpu(tiny(), tmp_path / "a", callbacks=[ended])
+    assert caught.value.step in (7, 8)  # the note may be read one step later
+    assert RunDirectory(tmp_path / "a").steps() == [0, caught.value.step]
+    assert signal.getsignal(signal.SIGTERM) is before
+    on_cpu(tiny(), tmp_path / "a", resume=True)
+    on_cpu(tiny(), tmp_path / "whole")
+    last = "checkpoints/step_00000040.safetensors"
+    assert everything(tmp_path / "a")[last] == everything(tmp_path / "whole")[last]
 
 
 class Forgetful(nn.Sequential):
@@ -286,6 +332,11 @@ def test_a_state_refuses_tensors_that_are_not_its_own() -> None:
         ({k: v for k, v in good.items() if k != "G.0.bias"}, "Missing key.*0.bias"),
         ({**good, "G.0.bias": torch.zeros(9)}, "size mismatch"),
         ({**good, "opt_g.0.bias.step": torch.zeros(())}, "exp_avg, exp_avg_sq, step"),
+        (
+            {**good, **{f"opt_g.0.bias.{k}": torch.zeros(9) for k in ("exp_avg", "exp_avg_sq")}}
+            | {"opt_g.0.bias.step": torch.zeros(())},
+            r"exp_avg must have shape \[8\], got \[9\]",
+        ),
         ({k: v for k, v in good.items() if k != "rng.draws"}, "rng.draws is missing"),
     ):
         with pytest.raises(ValueError, match=sentence):

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from functools import partial
 from typing import TYPE_CHECKING, Any
 
-from gancheck.games import data, latents
+from gancheck.games import latents
+from gancheck.games.architectures import Perceptron
 from gancheck.games.networks import mlp
-from gancheck.games.zoo import Recipe
+from gancheck.games.recipe import Recipe
+from gancheck.games.sources import Named
 from gancheck.training.train import train
 
 if TYPE_CHECKING:
@@ -25,10 +26,10 @@ def build(sizes: tuple[int, ...], generator: torch.Generator) -> nn.Module:
 TINY = Recipe(
     name="tiny",
     description="for tests",
-    data=data.ring8,
+    data=Named(kind="ring8"),
     latent=latents.normal(2),
-    generator=partial(build, (2, 8, 2)),
-    discriminator=partial(build, (2, 8, 1)),
+    generator=Perceptron(widths=(2, 8, 2)),
+    discriminator=Perceptron(widths=(2, 8, 1)),
     steps=40,
     batch_size=16,
     checkpoint_every=15,

@@ -1,0 +1,297 @@
+"""How is a recipe read from a file, changed by a key, and written down again?
+
+A recipe is TOML (or, in a run's configuration, JSON): plain keys for numbers, a table with its
+`kind` for data, networks and optimisers, the latent in one word. Every error names the key, the
+value it has and what it may be.
+
+    loss = "non-saturating"
+    latent = "normal[2]"
+    steps = 3000
+    data = { kind = "ring8" }
+    generator = { kind = "perceptron", widths = [2, 32, 32, 2] }
+    discriminator = { kind = "perceptron", widths = [2, 32, 32, 1] }
+    generator_optimiser = { kind = "adam", lr = 2e-3, betas = [0.5, 0.999] }
+    regularisation = { r1 = 0.1 }
+"""
+
+from __future__ import annotations
+
+import json
+import tomllib
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Annotated, Any, get_args, get_type_hints
+
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
+
+from gancheck.games import latents
+from gancheck.games.architectures import (
+    DcganDiscriminator,
+    DcganGenerator,
+    MixtureOf,
+    Perceptron,
+)
+from gancheck.games.losses import LOSSES
+from gancheck.games.recipe import SCHEMA, Optimiser, Recipe, UpdateName
+from gancheck.games.regularisation import Regularisation
+from gancheck.games.sources import Fashion, Folder, Named, Npz, Point, SwissRoll, TwoComponents
+from gancheck.games.zoo import RECIPES
+from gancheck.rendering.text import clean
+
+__all__ = ["changed", "from_written", "read_recipe", "recipe_text"]
+
+_LONGEST = 2**20
+
+
+def _whole(value: Any) -> Any:
+    """TOML tells integers, booleans and floats apart, and so does a number of steps."""
+    if isinstance(value, bool) or not isinstance(value, int):
+        raise ValueError(f"must be a whole number, got {value!r}")
+    return value
+
+
+_Count = Annotated[int, BeforeValidator(_whole), Field(ge=1)]
+_Seed = Annotated[int, BeforeValidator(_whole), Field(ge=0)]
+_Generator = Annotated[Perceptron | DcganGenerator | MixtureOf, Field(discriminator="kind")]
+_Discriminator = Annotated[Perceptron | DcganDiscriminator, Field(discriminator="kind")]
+_Data = Annotated[
+    Named | TwoComponents | SwissRoll | Point | Fashion | Npz | Folder,
+    Field(discriminator="kind"),
+]
+
+
+class _Written(BaseModel):
+    """A recipe as it stands in a file."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    version: Annotated[int, Field(alias="schema")] = SCHEMA
+    name: Annotated[str, Field(min_length=1, max_length=100)] = "recipe"
+    description: str = ""
+    data: _Data
+    latent: str
+    generator: _Generator
+    discriminator: _Discriminator
+    loss: str = "non-saturating"
+    regularisation: Regularisation = Regularisation()
+    updates: UpdateName = "alternating"
+    strength: float = 1.0
+    critic_steps: _Count = 1
+    clip: float | None = None
+    ema: float | None = None
+    steps: _Count
+    batch_size: _Count = 256
+    generator_optimiser: dict[str, Any] = Field(default_factory=dict)
+    discriminator_optimiser: dict[str, Any] = Field(default_factory=dict)
+    seed: _Seed = 0
+    checkpoint_every: _Count = 1000
+
+
+def read_recipe(source: str | Path, changes: Mapping[str, str] | None = None) -> Recipe:
+    """A recipe of the zoo by its name, or the one in a file.
+
+    Args:
+        source: a name, or the path of a TOML file.
+        changes: dotted key -> value as TOML or as bare text, put in before anything is checked.
+
+    Raises:
+        ValueError: no such recipe or file, no TOML, a newer version, or keys or values that a
+            recipe does not have; one line a fault.
+    """
+    text = str(source)
+    if text in RECIPES:
+        if not changes:
+            return RECIPES[text]
+        content = RECIPES[text].written()
+    else:
+        content = _content(Path(source))
+        content.setdefault("name", Path(source).stem)
+    for key, value in (changes or {}).items():
+        _put(content, key, value)
+    return from_written(content, where=text)
+
+
+def changed(assignments: list[str]) -> dict[str, str]:
+    """`key=value` texts of a command line, taken apart.
+
+    Raises:
+        ValueError: one without `=`.
+
+    Example:
+        >>> changed(["steps=200", "generator_optimiser.lr=1e-3"])
+        {'steps': '200', 'generator_optimiser.lr': '1e-3'}
+    """
+    out: dict[str, str] = {}
+    for text in assignments:
+        key, equals, value = text.partition("=")
+        if not equals or not key.strip():
+            raise ValueError(f"--set takes KEY=VALUE, such as steps=200, got {text!r}")
+        out[key.strip()] = value.strip()
+    return out
+
+
+def from_written(content: Mapping[str, Any], *, where: str = "recipe") -> Recipe:
+    """A recipe from what `Recipe.written` gave, or from a file's content.
+
+    Args:
+        content: keys and values.
+        where: what they are called in an error.
+
+    Raises:
+        ValueError: a newer version, or keys or values that a recipe does not have.
+    """
+    version = content.get("schema", SCHEMA)
+    if isinstance(version, int) and version > SCHEMA:
+        raise ValueError(
+            f"{clean(where)} is a recipe of schema {version}, and this version of gancheck knows "
+            f"{SCHEMA}; install a newer one"
+        )
+    try:
+        told = _Written.model_validate(content)
+    except ValidationError as error:
+        raise _refusal(where, [_line(i) for i in error.errors(include_url=False)]) from None
+    return _built(told, where)
+
+
+def _built(told: _Written, where: str) -> Recipe:
+    """What only the parts themselves can check, each fault with its key."""
+    faults: list[str] = []
+    made: dict[str, Any] = {}
+    for key, make in (
+        ("latent", lambda: latents.read(told.latent)),
+        ("generator_optimiser", lambda: _optimiser(told.generator_optimiser)),
+        ("discriminator_optimiser", lambda: _optimiser(told.discriminator_optimiser)),
+    ):
+        try:
+            made[key] = make()
+        except (ValueError, TypeError) as error:
+            faults.append(f"{key}: {clean(str(error))}")
+    if told.loss not in LOSSES:
+        faults.append(f"loss: must be one of {' | '.join(LOSSES)}, got {clean(repr(told.loss))}")
+    if faults:
+        raise _refusal(where, faults)
+    plain = {k: getattr(told, k) for k in type(told).model_fields if k not in ("version", *made)}
+    try:
+        recipe = Recipe(**plain, **made)
+        recipe.losses()
+    except ValueError as error:
+        raise _refusal(where, [str(error)]) from None
+    return recipe
+
+
+def _optimiser(told: Mapping[str, Any]) -> Optimiser:
+    options = {k: v for k, v in told.items() if k not in ("kind", "lr")}
+    kind, lr = told.get("kind", "adam"), told.get("lr", 1e-3)
+    if isinstance(lr, bool) or not isinstance(lr, int | float):
+        raise ValueError(f"lr must be a number, got {lr!r}")
+    if kind == "adam":
+        options = {"betas": [0.5, 0.999], **options}
+    tuples = {k: tuple(v) if isinstance(v, list) else v for k, v in options.items()}
+    return Optimiser(kind=kind, lr=float(lr), options=tuples)
+
+
+def _content(path: Path) -> dict[str, Any]:
+    try:
+        raw = path.read_bytes() if path.stat().st_size <= _LONGEST else None
+    except OSError as error:
+        raise ValueError(
+            f"recipe must be one of {', '.join(RECIPES)}, or a TOML file; "
+            f"{clean(str(path))} cannot be read: {error.strerror}"
+        ) from None
+    if raw is None:
+        raise ValueError(f"{clean(str(path))} is longer than {_LONGEST} bytes: no recipe is")
+    try:
+        return tomllib.loads(raw.decode())
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError, RecursionError) as error:
+        raise ValueError(f"{clean(str(path))} is no TOML: {clean(str(error))}") from None
+
+
+def _put(content: dict[str, Any], key: str, text: str) -> None:
+    """Set one dotted key, the tables on the way made where they are not there."""
+    *path, last = key.split(".")
+    inner = content
+    for name in path:
+        below = inner.setdefault(name, {})
+        if not isinstance(below, dict):
+            raise ValueError(f"--set {clean(key)}: {clean(name)} is no table, it is {below!r}")
+        inner[name] = inner = dict(below)
+    inner[last] = _value(text)
+
+
+def _value(text: str) -> Any:
+    """Text as TOML, or as it stands where it is none: `hinge` needs no quotes."""
+    if text == "none":
+        return None
+    try:
+        return tomllib.loads(f"value = {text}")["value"]
+    except tomllib.TOMLDecodeError:
+        return text
+
+
+def recipe_text(recipe: Recipe) -> str:
+    """The recipe as a TOML file that `read_recipe` reads back.
+
+    Raises:
+        ValueError: a part that is a user's own and cannot be written.
+    """
+    if not recipe.declared:
+        raise ValueError(f"the recipe {recipe.name!r} has parts of your own that no file can hold")
+    lines: list[str] = []
+    for key, value in recipe.written().items():
+        if isinstance(value, dict):
+            value = {k: v for k, v in value.items() if v not in (None, 0.0)}  # noqa: PLW2901
+        if value not in (None, {}, ""):
+            lines.append(f"{key} = {_toml(value)}")
+    return "\n".join(lines) + "\n"
+
+
+def _toml(value: Any) -> str:
+    if isinstance(value, Mapping):
+        return (
+            "{ " + ", ".join(f"{k} = {_toml(v)}" for k, v in value.items() if v is not None) + " }"
+        )
+    if isinstance(value, list):
+        return "[" + ", ".join(map(_toml, value)) + "]"
+    return json.dumps(value, ensure_ascii=False)  # strings, numbers and booleans are written alike
+
+
+def _refusal(where: str, faults: list[str]) -> ValueError:
+    shown = clean(where)
+    if len(faults) == 1:
+        return ValueError(f"{shown}: {faults[0]}")
+    return ValueError(f"{shown}:\n" + "\n".join(f"  {fault}" for fault in faults))
+
+
+def _line(issue: Any) -> str:
+    """One fault: the key, the value it has, and what it may be."""
+    path = [str(part) for part in issue["loc"]]
+    if len(path) > 1 and path[1] in _kinds():
+        path.pop(1)  # pydantic names the branch of a union
+    key, kind = clean(".".join(path)), issue["type"]
+    shown = clean(repr(issue["input"]))[:60]
+    if kind == "missing":
+        return f"{key}: missing"
+    if kind in ("extra_forbidden", "unexpected_keyword_argument"):
+        keys = sorted(f.alias or k for k, f in _Written.model_fields.items())
+        there = f"; there are {', '.join(keys)}" if len(path) == 1 else ""
+        return f"{key}: not a key here{there}"
+    if kind == "literal_error":
+        return f"{key}: must be one of {_choices(issue['ctx']['expected'])}, got {shown}"
+    if kind == "union_tag_invalid":
+        got = clean(repr(issue["ctx"]["tag"]))
+        return f"{key}.kind: must be one of {_choices(issue['ctx']['expected_tags'])}, got {got}"
+    if kind == "union_tag_not_found":
+        return f"{key}.kind: missing"
+    if kind == "value_error":
+        return f"{key}: {clean(str(issue['ctx']['error']))}"
+    return f"{key}: {clean(issue['msg'])}, got {shown}"
+
+
+def _choices(expected: str) -> str:
+    return " | ".join(w.strip().strip("'") for w in expected.replace(" or ", ", ").split(","))
+
+
+def _kinds() -> set[str]:
+    parts = (Perceptron, DcganGenerator, MixtureOf, DcganDiscriminator, Named, TwoComponents)
+    parts += (SwissRoll, Point, Fashion, Npz, Folder)
+    return {kind for part in parts for kind in get_args(get_type_hints(part)["kind"])}

@@ -1,0 +1,233 @@
+"""What does one update need, what does it see, and how is a player moved?
+
+`Players` holds both networks, their optimisers, the losses and where samples come from. Nothing in
+an update waits for a device: what it saw stays there as tensors (`StepRecord`) until somebody asks
+for numbers, and samples drawn on the CPU travel from pinned memory.
+"""
+
+from __future__ import annotations
+
+import contextlib
+from dataclasses import dataclass, field, fields
+from typing import TYPE_CHECKING
+
+import torch
+from torch import Tensor, nn
+from torch.nn.utils import get_total_norm
+
+from gancheck.games.losses import scores
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+    from contextlib import AbstractContextManager
+
+    from torch.optim import Optimizer
+
+    from gancheck.games.data import Sampler
+    from gancheck.games.latents import Latent
+    from gancheck.games.losses import Loss
+
+__all__ = [
+    "Judged",
+    "Players",
+    "StepRecord",
+    "clip_weights",
+    "gradients",
+    "judge",
+    "move_discriminator",
+    "move_generator",
+    "own_parameters",
+]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Players:
+    """What one update needs: networks, optimisers, losses, and where samples come from.
+
+    Attributes:
+        generator: latents -> samples.
+        discriminator: samples -> scores.
+        generator_optimizer: over the generator's parameters.
+        discriminator_optimizer: over the discriminator's.
+        loss: what each minimises.
+        latent: law of the generator's input.
+        data: the samples to imitate.
+        batch_size: real and generated samples of one update.
+        rng: CPU generator that every draw comes from.
+        critic_steps: moves of the discriminator for one of the generator, where they alternate.
+        clip: bound that every parameter of the discriminator is cut to after its move, or None.
+        strength: of the second-order term, for updates that have one.
+        memory: what an update remembers of its last step, by name; empty before the first.
+        precision: type that forward passes may be made in on a GPU, or None for the networks' own.
+    """
+
+    generator: nn.Module
+    discriminator: nn.Module
+    generator_optimizer: Optimizer
+    discriminator_optimizer: Optimizer
+    loss: Loss
+    latent: Latent
+    data: Sampler
+    batch_size: int
+    rng: torch.Generator
+    critic_steps: int = 1
+    clip: float | None = None
+    strength: float = 1.0
+    memory: dict[str, Tensor] = field(default_factory=dict)
+    precision: torch.dtype | None = None
+
+    def draw_real(self) -> Tensor:
+        """A batch of data in the generator's dtype and device."""
+        return self._cast(self.data.draw(self.batch_size, self.rng))
+
+    def draw_latent(self) -> Tensor:
+        """A batch of latents in the generator's dtype and device."""
+        return self._cast(self.latent.sample(self.batch_size, self.rng))
+
+    def passes(self) -> AbstractContextManager[object]:
+        """Around forward passes: mixed precision where it is asked for."""
+        if self.precision is None:
+            return contextlib.nullcontext()
+        kind = next(self.generator.parameters()).device.type
+        return torch.autocast(kind, dtype=self.precision)
+
+    def _cast(self, x: Tensor) -> Tensor:
+        like = next(self.generator.parameters())
+        x = x.to(like.dtype)
+        if like.device.type == "cuda" and x.device.type == "cpu":
+            x = x.pin_memory()  # a copy from pinned memory is not waited for
+        return x.to(like.device, non_blocking=True)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StepRecord:
+    """What one update saw, each player at the moment of its own move, as tensors on the device.
+
+    Attributes:
+        loss_g: the generator's loss before its move.
+        loss_d: the discriminator's.
+        score_real: mean score of the real batch, before the discriminator's move.
+        score_fake: mean score of the generated batch it was compared with.
+        d_real: mean of sigmoid(score) on the real batch; None where that is no probability.
+        d_fake: the same on the generated batch.
+        grad_norm_g: Euclidean norm of the gradient the generator moved along.
+        grad_norm_d: the discriminator's.
+    """
+
+    loss_g: Tensor
+    loss_d: Tensor
+    score_real: Tensor
+    score_fake: Tensor
+    d_real: Tensor | None
+    d_fake: Tensor | None
+    grad_norm_g: Tensor
+    grad_norm_d: Tensor
+
+    def numbers(self) -> dict[str, float | None]:
+        """The same as numbers, fetched from the device at once."""
+        there = {f.name: getattr(self, f.name) for f in fields(self)}
+        known = [k for k, v in there.items() if v is not None]
+        values = torch.stack([there[k].detach().double() for k in known]).tolist()
+        return {**dict.fromkeys(there), **dict(zip(known, values, strict=True))}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Judged:
+    """The discriminator's loss on one batch, and what its own passes showed."""
+
+    loss: Tensor
+    score_real: Tensor
+    score_fake: Tensor
+    d_real: Tensor | None
+    d_fake: Tensor | None
+
+    def record(self, *, loss_g: Tensor, grad_norm_g: Tensor, grad_norm_d: Tensor) -> StepRecord:
+        """What the update saw, with the generator's part."""
+        return StepRecord(
+            loss_g=loss_g.detach(),
+            loss_d=self.loss.detach(),
+            score_real=self.score_real,
+            score_fake=self.score_fake,
+            d_real=self.d_real,
+            d_fake=self.d_fake,
+            grad_norm_g=grad_norm_g,
+            grad_norm_d=grad_norm_d,
+        )
+
+
+class _Listener:
+    """The discriminator as a function that remembers what it was shown and what it answered."""
+
+    def __init__(self, discriminator: Callable[[Tensor], Tensor]) -> None:
+        self._discriminator = discriminator
+        self._heard: list[tuple[Tensor, Tensor]] = []
+
+    def __call__(self, x: Tensor) -> Tensor:
+        out = self._discriminator(x)
+        self._heard.append((x, out.detach()))
+        return out
+
+    def on(self, x: Tensor) -> Tensor:
+        """The scores [n] that this very tensor got; asked for now if the loss never showed it."""
+        for seen, out in self._heard:
+            if seen is x:
+                return out.reshape(-1)
+        with torch.no_grad():
+            return scores(self._discriminator, x)
+
+
+def judge(players: Players, real: Tensor, fake: Tensor) -> Judged:
+    """The discriminator's loss, and the numbers of a record that its own passes give for free."""
+    listener = _Listener(players.discriminator)
+    with players.passes():
+        loss = players.loss.discriminator(listener, real, fake, rng=players.rng)
+        on_real, on_fake = listener.on(real), listener.on(fake)
+    probabilistic = players.loss.probabilistic
+    return Judged(
+        loss=loss,
+        score_real=on_real.mean(),
+        score_fake=on_fake.mean(),
+        d_real=on_real.sigmoid().mean() if probabilistic else None,
+        d_fake=on_fake.sigmoid().mean() if probabilistic else None,
+    )
+
+
+def own_parameters(module: nn.Module) -> list[Tensor]:
+    """What its player moves: the parameters that require gradients."""
+    return [p for p in module.parameters() if p.requires_grad]
+
+
+def gradients(loss: Tensor, module: nn.Module) -> list[Tensor | None]:
+    """Gradient of a loss with respect to one player's parameters; None where it plays no part."""
+    return list(torch.autograd.grad(loss, own_parameters(module), allow_unused=True))
+
+
+def move_generator(players: Players, along: Sequence[Tensor | None]) -> Tensor:
+    """Step along given gradients and return their norm, a scalar; `.grad` is left empty."""
+    return _move(players.generator, players.generator_optimizer, along)
+
+
+def move_discriminator(
+    players: Players, along: Sequence[Tensor | None], *, clip: bool = True
+) -> Tensor:
+    """The same for the discriminator, whose parameters are cut to their bound where it has one."""
+    norm = _move(players.discriminator, players.discriminator_optimizer, along)
+    if clip:
+        clip_weights(players)
+    return norm
+
+
+def clip_weights(players: Players) -> None:
+    """Cut every parameter of the discriminator to [-clip, clip] (Arjovsky et al. 2017)."""
+    if players.clip is not None:
+        with torch.no_grad():
+            for parameter in own_parameters(players.discriminator):
+                parameter.clamp_(-players.clip, players.clip)
+
+
+def _move(module: nn.Module, optimizer: Optimizer, along: Sequence[Tensor | None]) -> Tensor:
+    for parameter, gradient in zip(own_parameters(module), along, strict=True):
+        parameter.grad = gradient
+    optimizer.step()
+    optimizer.zero_grad(set_to_none=True)
+    return get_total_norm([g for g in along if g is not None])
