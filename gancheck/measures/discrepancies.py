@@ -64,15 +64,16 @@ def relabelled_sliced(
     projected = np.concatenate([x, y]) @ u.T
     order = np.argsort(projected, axis=0, kind="stable")
     gaps = np.diff(np.take_along_axis(projected, order, axis=0), axis=0).astype(np.float32)
-    signs = np.ones((RELABELLINGS + 1, 2 * n), dtype=np.float32)
-    signs[:, n:] = -1.0
+    signs = np.ones((RELABELLINGS + 1, 2 * n), dtype=np.int8)
+    signs[:, n:] = -1
     signs[1:] = rng.permuted(signs[1:], axis=1)
+    count = np.int16 if 2 * n <= np.iinfo(np.int16).max else np.int32
     total = np.zeros(RELABELLINGS + 1)
-    for k in range(len(u)):
-        for begin in range(0, len(signs), _CHUNK):
-            # sums of signs are whole numbers below 2^24: exact in float32
-            walk = np.cumsum(signs[begin : begin + _CHUNK, order[:, k]], axis=1, dtype=np.float32)
-            total[begin : begin + _CHUNK] += np.abs(walk[:, :-1]) @ gaps[:, k]
+    for begin in range(0, len(signs), _CHUNK):
+        part = np.ascontiguousarray(signs[begin : begin + _CHUNK].T)  # [points, relabellings]
+        for k in range(len(u)):
+            walk = np.cumsum(part[order[:, k]], axis=0, dtype=count)
+            total[begin : begin + _CHUNK] += gaps[:, k] @ np.abs(walk[:-1]).astype(np.float32)
     return _share_as_large(total)
 
 
