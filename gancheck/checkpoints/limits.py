@@ -26,9 +26,11 @@ class Limits:
         opcodes: pickle opcodes interpreted, over all pickles of the file together.
         text: bytes of text and integers that those pickles spell out.
         memo: entries of the pickle memo.
-        items: values put into containers.
+        globals: different globals that those pickles name.
+        items: values put into containers; also plain values met by the listing.
         depth: containers inside each other.
-        listed: entries of the listing, shared parts counted each time they are reached.
+        listed: tensors and containers of the listing, shared ones counted each time they are
+            reached.
         claimed_ratio: bytes of all listed tensors, as a multiple of the file's size. Tied weights
             and averaged copies share storages, so it exceeds 1 in honest files.
         header_bytes: JSON header of safetensors; parsed JSON takes 20 times its size in memory.
@@ -43,6 +45,7 @@ class Limits:
     opcodes: int = 1_000_000
     text: int = 2**27
     memo: int = 1_000_000
+    globals: int = 10_000
     items: int = 2_000_000
     depth: int = 200
     listed: int = 100_000

@@ -68,7 +68,7 @@ def walk(root: Value, limits: Limits) -> Listing:
     listing = Listing()
     open_now: set[int] = set()
     without_tensors: set[int] = set()
-    visited = 0
+    visited = met = 0
     stack = [_Step(root, (), 0, 0, None)]
     while stack:
         step = stack[-1]
@@ -92,23 +92,45 @@ def walk(root: Value, limits: Limits) -> Listing:
             raise Refused(
                 f"containers are nested over {limits.depth} deep, the budget of a listing"
             )
+        met = _spend(met, _width(value), limits.items, "values")
         step.entered = len(listing.tensors)
         open_now.add(id(value))
         holder = step.holder
         if isinstance(value, Instance):
             holder = holder or value.symbol
             listing.classes[value.symbol] = None
-        children = _children(value)
-        visited += len(children)
-        if visited > limits.listed:
-            raise Refused(
-                f"the structure unfolds to over {limits.listed} entries, the budget of a listing"
-            )
-        stack.extend(
-            _enter(step, name, child, _ATTRIBUTES if aside else holder)
-            for name, child, aside in reversed(children)
-        )
+        inside = _inside(listing, step, holder)
+        visited = _spend(visited, len(inside), limits.listed, "entries")
+        inside.reverse()
+        stack += inside
     return listing
+
+
+def _spend(spent: int, more: int, budget: int, what: str) -> int:
+    if spent + more > budget:
+        raise Refused(f"the structure unfolds to over {budget} {what}, the budget of a listing")
+    return spent + more
+
+
+def _width(value: _Container) -> int:
+    """At most how many values a container holds, as cheap to say as it is to hold them."""
+    if isinstance(value, Sequence):
+        return len(value.items)
+    if isinstance(value, Table):
+        return len(value.pairs) + 1
+    return sum(len(part.pairs) + 2 if isinstance(part, Table) else 1 for part in value.parts)
+
+
+def _inside(listing: Listing, step: _Step, holder: Symbol | None) -> list[_Step]:
+    """The containers and tensors of a container; its plain values are taken down at once."""
+    inside: list[_Step] = []
+    for name, child, aside in _children(step.value):
+        entered = _enter(step, name, child, _ATTRIBUTES if aside else holder)
+        if isinstance(child, _Container | View):
+            inside.append(entered)
+        else:
+            _leaf(listing, entered)
+    return inside
 
 
 def _enter(parent: _Step, name: str | None, child: Value, holder: Symbol | None) -> _Step:
@@ -142,7 +164,7 @@ def _short(value: bool | int | float | str) -> bool | int | float | str:  # noqa
     return value[:_LONGEST_NAME] if isinstance(value, str) else value
 
 
-def _children(value: _Container) -> list[_Child]:
+def _children(value: Value) -> list[_Child]:
     if isinstance(value, Sequence):
         return [
             (str(i), item, False)
@@ -152,6 +174,8 @@ def _children(value: _Container) -> list[_Child]:
     if isinstance(value, Table):
         return _pairs(value)
     children: list[_Child] = []
+    if not isinstance(value, Instance):
+        return children
     for i, part in enumerate({id(part): part for part in value.parts}.values()):
         if not isinstance(part, Table):
             children.append((f"<{i}>", part, False))

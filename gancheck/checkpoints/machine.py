@@ -297,7 +297,13 @@ class Machine:
         if len(module) + len(name) > _LONGEST_NAME:
             raise Refused(f"a global has a name of {len(module) + len(name)} characters")
         symbol = Symbol(module, name)
-        kind = self.globals.setdefault(symbol, classify(module, name))
+        kind = self.globals.get(symbol)
+        if kind is None:
+            if len(self.globals) >= self.limits.globals:
+                raise Refused(
+                    f"the pickle names over {self.limits.globals} globals, the budget of a reading"
+                )
+            kind = self.globals[symbol] = classify(module, name)
         if kind is Kind.dangerous:
             raise Refused(
                 f"the pickle names {symbol}, which an unpickler would import and could call; no weights need it",

@@ -6,6 +6,8 @@ changes the file meanwhile slips between check and use unnoticed. Standard libra
 
 from __future__ import annotations
 
+import contextlib
+import gc
 import hashlib
 import math
 from pathlib import Path
@@ -23,7 +25,7 @@ from gancheck.checkpoints.symbols import DTYPES
 from gancheck.checkpoints.torch_files import read_legacy, read_pickle, read_zip
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Generator
 
 __all__ = ["examine", "read", "snapshot"]
 
@@ -71,6 +73,23 @@ def examine(
         Refused: as `read`.
     """
     source = Held(data) if isinstance(data, bytes) else data
+    with _without_collections():
+        return _examine(source, name, limits, full=full)
+
+
+@contextlib.contextmanager
+def _without_collections() -> Generator[None]:
+    """A reading makes many objects and no cycles; looking for some doubles its time."""
+    enabled = gc.isenabled()
+    gc.disable()
+    try:
+        yield
+    finally:
+        if enabled:
+            gc.enable()
+
+
+def _examine(source: Source, name: str, limits: Limits, *, full: bool) -> Index:
     container = recognise(source)
     whole = full or source.size <= limits.checked_bytes
     if container is Container.torch_zip:
