@@ -204,6 +204,7 @@ diagnostic = Diagnostic(
         "bridge_mass_by_lines": "generated mass in the gaps, by lines",
         "real_in_gap": "held-out real data in the gaps",
     },
+    tests={"bridge": "more samples in a gap than held-out real data"},
     definition=Definition(
         mathml=(
             "<mrow><mi>B</mi><mo>=</mo><msub><mi>P</mi><mi>G</mi></msub><mo>(</mo><mfrac><mi>a</mi>"

@@ -312,6 +312,14 @@ diagnostic = Diagnostic(
         "support_size": "effective support at the close-pair radius",
         "support_size_real": "the same of held-out real data",
     },
+    tests={
+        "missing": "a mode gets under a tenth of its share",
+        "under_represented": "a mode gets under half of its share",
+        "imbalance": "the mix of modes is off by more than 0.05",
+        "shrinkage": "samples within a mode stand closer together",
+        "coverage": "fewer neighbourhoods of real samples are covered",
+        "near_duplicates": "more close pairs",
+    },
     definition=Definition(
         mathml=(
             "<mrow><mfrac><msub><mi>P</mi><mi>G</mi></msub><msub><mi>P</mi><mi>real</mi></msub>"

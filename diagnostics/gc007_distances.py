@@ -186,6 +186,7 @@ diagnostic = Diagnostic(
         "relative_excess": "excess over real against real, 1 for a single point",
         "w1_violation": "largest violation of the dual constraints",
     },
+    tests={"mmd": "the laws differ, by MMD", "sliced_w1": "the laws differ, by sliced W1"},
     definition=Definition(
         mathml=(
             "<mrow><mfrac><mrow><msub><mi>W</mi><mn>1</mn></msub><mo>(</mo><mi>G</mi><mo>,</mo>"

@@ -178,6 +178,10 @@ diagnostic = Diagnostic(
         "near_copies": "samples closer than 99 % of held-out ones",
         "held_out_copies": "held-out samples that are training samples",
     },
+    tests={
+        "rank": "samples are closer to the training set than held-out ones",
+        "exchange": "samples are tied to the training samples in particular",
+    },
     definition=Definition(
         mathml=(
             "<mrow><mi>c</mi><mo>=</mo><mfrac><mrow><mi>s</mi><mo>−</mo><msub><mi>s</mi><mn>0</mn>"

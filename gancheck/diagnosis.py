@@ -241,6 +241,7 @@ class Diagnostic:
         admits: (game, plan) -> None; raises ValueError before any diagnostic begins where this one
             cannot be measured as planned. Cheap: a few samples at most.
         labels: quantity name -> words on the page.
+        tests: name of a p-value -> words on the page; names stand for themselves where not given.
         threshold: the rule in words, for the card.
         definition: what stands folded under the finding.
         level: what it needs: a `game` that can be played, or the `weights` of its players alone.
@@ -256,6 +257,7 @@ class Diagnostic:
     threshold: str
     definition: Definition
     labels: Mapping[str, str] = field(default_factory=dict)
+    tests: Mapping[str, str] = field(default_factory=dict)
     announces: bool = False
     admits: Callable[..., None] | None = None
     stand_in: str = ""

@@ -9,13 +9,14 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, Final, cast
 
 from markupsafe import Markup
 
 from gancheck.diagnosis import Verdict
-from gancheck.measures.figures import NARROW, WIDE, figure_of, page_style
+from gancheck.measures.figures import NARROW, WIDE, figure_of, number_text, page_style
+from gancheck.measures.holm import ALPHA
 from gancheck.rendering.figure import inline_svg
 from gancheck.rendering.history import Curves, curves, history_figure
 from gancheck.rendering.numbers import NumberText, describe, duration
@@ -32,6 +33,7 @@ __all__ = [
     "Drawn",
     "Row",
     "Section",
+    "Tested",
     "actions",
     "anchored",
     "cards",
@@ -106,6 +108,17 @@ class Row:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Tested:
+    """One test: in words and as in the JSON, its p-value alone and among all of the report."""
+
+    label: str
+    name: str
+    raw: str
+    corrected: str
+    found: bool
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Drawn:
     """A figure twice, for a wide and for a narrow page; or why there is none."""
 
@@ -131,6 +144,8 @@ class Section:
     caption: str
     rows: tuple[Row, ...]
     more: int
+    tests: tuple[Tested, ...]
+    family: int
     definition: Definition | None
     mathml: Markup | None
     theorems: tuple[str, ...]
@@ -204,11 +219,13 @@ def sections(report: Report, known: Mapping[str, Diagnostic]) -> list[Section]:
     """Every finding, in order of consequence."""
     out: list[Section] = []
     figures = 0
+    family = sum(len(finding.p_values) for finding in report.findings)
     for anchor, finding in anchored(report):
         diagnostic = known.get(finding.code)
         drawn = _figure(finding, diagnostic, anchor)
         figures += drawn is not None and not drawn.fault
-        out.append(_section(finding, diagnostic, anchor, drawn, figures, stamped=report.stamped))
+        section = _section(finding, diagnostic, anchor, drawn, figures, stamped=report.stamped)
+        out.append(replace(section, tests=_tests(finding, diagnostic), family=family))
     return out
 
 
@@ -239,6 +256,8 @@ def _section(
         caption=diagnostic.caption if diagnostic else "",
         rows=rows,
         more=max(0, len(rows) - _RAIL),
+        tests=(),
+        family=0,
         definition=definition,
         mathml=Markup(definition.mathml) if definition and definition.mathml else None,
         theorems=tuple(finding.theorems or (diagnostic.theorems if diagnostic else ())),
@@ -258,6 +277,20 @@ def _rows(finding: Finding, diagnostic: Diagnostic | None) -> tuple[Row, ...]:
     return tuple(
         Row(label=labels.get(name, name.replace("_", " ")), name=name, number=describe(quantity))
         for name, quantity in finding.quantities.items()
+    )
+
+
+def _tests(finding: Finding, diagnostic: Diagnostic | None) -> tuple[Tested, ...]:
+    words: Mapping[str, str] = diagnostic.tests if diagnostic else {}
+    return tuple(
+        Tested(
+            label=words.get(name, name.replace("_", " ")),
+            name=name,
+            raw=number_text(p.raw, 2),
+            corrected=number_text(p.corrected, 2),
+            found=p.corrected < ALPHA,
+        )
+        for name, p in finding.p_values.items()
     )
 
 

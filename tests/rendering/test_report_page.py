@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pytest
 
-from gancheck.diagnosis import Diagnostic, Finding, Gallery, Quantity, Report, Verdict
+from gancheck.diagnosis import Diagnostic, Finding, Gallery, PValue, Quantity, Report, Verdict
 from gancheck.rendering import render_report, write_report
 from tests.rendering.conftest import Curve
 
@@ -186,6 +186,41 @@ def test_every_verdict_has_a_shape_a_word_and_a_place(full_page: str) -> None:
     order = re.findall(r'<article class="finding" id="(\w+)"', page)
     assert order == ["GC005", "GC004", "GC002", "GC001", "GC003", "GC006"]
     assert "Failing." in page
+
+
+def test_p_values_stand_on_the_page_alone_and_corrected(shelf: dict[str, Diagnostic]) -> None:
+    tests = {
+        "bridge": PValue(raw=0.0004, corrected=0.0008),
+        "<b>own</b>": PValue(raw=0.3, corrected=0.3),
+    }
+    named = replace(shelf["GC005"], tests={"bridge": "more samples in a gap"})
+    one = Finding(code="GC005", verdict=Verdict.warning, because="of a test", p_values=tests)
+    two = replace(one, code="GC006", p_values={"missing": PValue(raw=1e-9, corrected=3e-9)})
+    bare = replace(one, code="GC004", p_values={})
+    page = render_report(Report(findings=[one, two, bare]), diagnostics={**shelf, "GC005": named})
+    first, second, third = (_finding(page, code) for code in ("GC005", "GC006", "GC004"))
+    rows = re.findall(
+        r'<tr><td data-label="test"><span>(.*?) <code>(.*?)</code></span></td>'
+        r'<td data-label="p alone" class="n">(.*?)</td>'
+        r'<td data-label="p corrected" class="(.*?)">(.*?)</td></tr>',
+        first,
+    )
+    assert rows == [
+        ("more samples in a gap", "bridge", "0.0004", "n val", "0.0008"),
+        ("&lt;b&gt;own&lt;/b&gt;", "&lt;b&gt;own&lt;/b&gt;", "0.3", "n", "0.3"),
+    ]
+    assert "over the 3 tests of this report" in first
+    assert "over the 3 tests of this report" in second
+    assert "missing" in second
+    assert 'class="tests"' not in third
+    alone = render_report(Report(findings=[two]), diagnostics=shelf)
+    assert "The only test of this report" in alone
+
+
+def _finding(page: str, code: str) -> str:
+    return page.split(f'<article class="finding" id="{code}">')[1].split("</article>", maxsplit=1)[
+        0
+    ]
 
 
 @pytest.mark.parametrize("verdict", list(Verdict))
