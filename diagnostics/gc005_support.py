@@ -20,6 +20,7 @@ Theorem: connected-latent-connected-support. Sources: Tanielian et al. (2020); H
 
 from __future__ import annotations
 
+import contextlib
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
@@ -36,6 +37,7 @@ from gancheck.measures.connectivity import BridgeMass, Outcome, bridge_mass_in
 from gancheck.measures.data_gaps import DataGaps, data_gaps
 from gancheck.measures.features import as_features
 from gancheck.measures.holm import ALPHA, holm
+from gancheck.measures.joining_curve import joining_curve
 from gancheck.measures.latent_paths import label_of, latent_paths
 from gancheck.measures.line_sampling import gap_mass
 
@@ -74,16 +76,19 @@ def measure(game: Game, plan: Plan) -> BridgeMass:
         seed=plan.seed,
     )
     found = bridge_mass_in(gaps, game.draw_samples(plan.samples, seed=plan.seed), seed=plan.seed)
+    with contextlib.suppress(NotApplicable):  # too few samples for a picture
+        found = replace(found, curve=joining_curve(gaps, found.generated, seed=plan.seed))
     try:
-        return replace(found, quantities={**found.quantities, **_inside(game, gaps, plan)})
+        paths = latent_paths(game, gaps, paths=_PATHS, seed=plan.seed)
+        inside = {**paths.quantities, **_by_lines(game, gaps, plan)}
     except NotApplicable as reason:
         return replace(found, provenance={**found.provenance, "no_latent_paths": str(reason)})
+    return replace(found, quantities={**found.quantities, **inside}, paths=paths)
 
 
-def _inside(game: Game, gaps: DataGaps, plan: Plan) -> dict[str, Quantity]:
-    """What the generator itself tells: paths through its latent space, and rare gaps by lines."""
-    paths = latent_paths(game, gaps, paths=_PATHS, seed=plan.seed)
-    out = dict(paths.quantities)
+def _by_lines(game: Game, gaps: DataGaps, plan: Plan) -> dict[str, Quantity]:
+    """The mass of gaps too rare for samples, by lines through the latent space."""
+    out: dict[str, Quantity] = {}
     lines = gap_mass(
         label_of(game, gaps),
         game.latent,
@@ -189,7 +194,11 @@ diagnostic = Diagnostic(
     caption=(
         "Where generated samples stand between components of the data, beside held-out real ones: "
         "the null against which the mass in the gaps is tested. Then the mass in the gap of each "
-        "pair of components: the larger a square, the more; filled where samples link the pair."
+        "pair of components: the larger a square, the more; filled where samples link the pair. "
+        "Where the generator is at hand, its first latent paths from one component to another: the "
+        "number of the component, red in a gap, and the samples there; and how much of every path "
+        "is gap. Last, into how many pieces the samples fall at each scale; outside the range of as "
+        "many real ones they hang together differently."
     ),
     headline="bridge_mass",
     threshold="warns where significant against held-out real data, by Holm; fails above 5 %",

@@ -44,6 +44,9 @@ from gancheck.measures.proportions import clopper_pearson, share
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from gancheck.measures.joining_curve import JoiningCurve
+    from gancheck.measures.latent_paths import LatentPaths
+
 __all__ = ["ALPHA", "BridgeMass", "Outcome", "bridge_mass", "bridge_mass_in", "components"]
 
 ALPHA = 0.01  # one-sided level of the test against held-out real data
@@ -80,6 +83,8 @@ class BridgeMass(Measurement):
         joined: [K, K] whether the generated samples link the pair at the data's own scale.
         generated: [n, d] the samples, for a picture.
         real: [m, d] held-out real samples.
+        paths: through the latent space, where the generator was looked into.
+        curve: at which scales the samples hang together, where asked for.
     """
 
     verdict: Outcome
@@ -95,10 +100,12 @@ class BridgeMass(Measurement):
     joined: np.ndarray
     generated: np.ndarray
     real: np.ndarray
+    paths: LatentPaths | None = None
+    curve: JoiningCurve | None = None
 
     @page_style()
-    def plot(self, width_px: int = WIDE) -> Any:
-        """The bridging samples in the plane, or each sample's a/(a+b); beside it, pair by pair."""
+    def plot(self, width_px: int = WIDE) -> np.ndarray:
+        """The bridging samples in the plane, or each sample's a/(a+b); pairs; paths; the curve."""
         from gancheck.measures.support_figures import bridge_figure
 
         return bridge_figure(self, width_px)
@@ -156,10 +163,9 @@ def bridge_mass_in(gaps: DataGaps, generated: Any, *, seed: int = 0) -> BridgeMa
     if len(generated.shape) < 1 or len(generated) < 1:
         shape = tuple(generated.shape)
         raise ValueError(f"generated must hold at least 1 sample, got shape {shape}")
-    g = gaps.seen(generated, "generated")
-    found = gaps.components
+    g, found = gaps.seen(generated, "generated"), gaps.components
     result = _without_gap(gaps, g) if gaps.region is None else _with_gap(gaps, gaps.region, g)
-    provenance: dict[str, Any] = {
+    provenance = {
         "reference": len(gaps.reference),
         "held_out": len(gaps.tube) + len(gaps.null),
         "generated": len(g),

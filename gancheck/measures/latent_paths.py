@@ -4,8 +4,9 @@ A continuous generator sends the straight path between two latents to a path bet
 Where these lie in different components, the path must cross a gap (`connected-latent-connected-
 support`): halving the stretch in which the component changes finds the crossing, which is a witness
 with a sample to look at. Where no gap is found, or one no wider than rounding, the generator jumps:
-it is not continuous there, or steeper than its precision can show. Paths stay within a class of the latent, so in a mixture of generators they
-name the expert that spans two components; the table of experts against components says it for all.
+it is not continuous there, or steeper than its precision can show. Paths stay within a class of the
+latent, so in a mixture of generators they name the expert that spans two components; the table of
+experts against components says it for all.
 
 Source: Tanielian et al. (2020) and Khayatkhoei et al. (2018) for what mixtures can and cannot do.
 """
@@ -22,33 +23,43 @@ import torch
 from gancheck.diagnosis import Measurement, NotApplicable, Quantity
 from gancheck.games import semantics
 from gancheck.measures.data_gaps import GAP
-from gancheck.measures.figures import (
-    FAILING,
-    GENERATOR,
-    WIDE,
-    new_figure,
-    page_style,
-    reference,
-    x_title,
-    y_title,
-)
+from gancheck.measures.figures import WIDE, page_style
 from gancheck.measures.proportions import share
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from matplotlib.axes import Axes
-
     from gancheck.games.game import Game
     from gancheck.games.latents import Latent
     from gancheck.measures.data_gaps import DataGaps
 
-__all__ = ["LatentPaths", "experts_of", "label_of", "latent_paths", "pairs_within"]
+__all__ = ["LatentPaths", "Strip", "experts_of", "label_of", "latent_paths", "pairs_within"]
 
 _POINTS = 65  # on a path, before the first change of component is looked for
 _HALVINGS = 60
 _DRAWS = 2000
+_SHOWN = 6  # paths of a strip
+_BACKDROP = 800
 _RESOLVED = 8.0  # roundings of the dtype below which the width of a crossing means nothing
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Strip:
+    """The first six paths that cross a gap, for a picture: the first, not the best.
+
+    Attributes:
+        t: [65] positions on a path, 0..1.
+        labels: [paths, 65] component there, `GAP` in the middle of a gap.
+        speed: [paths, 64] length of the step of the sample over that of t, between positions.
+        track: [paths, 65, 2] the samples there; no rows where they are no points of a plane.
+        backdrop: [at most 800, 2] real points for behind it; no rows likewise.
+    """
+
+    t: np.ndarray
+    labels: np.ndarray
+    speed: np.ndarray
+    track: np.ndarray
+    backdrop: np.ndarray
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -62,6 +73,7 @@ class LatentPaths(Measurement):
         ends: [paths, 2] components at both ends.
         expert: [paths] class of the latent, -1 where it has none.
         decoded: [at most 8, 3, ...] samples at leaving, in the middle of the gap, at arriving.
+        strip: the first of these paths from end to end.
         expert_table: [experts, components + 1] how many draws of each expert fall to each
             component; the last column counts those in a gap.
     """
@@ -72,27 +84,18 @@ class LatentPaths(Measurement):
     ends: np.ndarray
     expert: np.ndarray
     decoded: np.ndarray
+    strip: Strip
     expert_table: np.ndarray
 
     @page_style()
-    def plot(self, width_px: int = WIDE) -> Axes:
-        """How much of a path is gap, over all paths; jumps are told in words."""
+    def plot(self, width_px: int = WIDE) -> np.ndarray:
+        """Paths with the gaps they cross, samples on them, and how much of a path is gap."""
+        from gancheck.measures.path_figures import path_panels
+        from gancheck.measures.support_figures import arranged
+
         if not len(self.leave):
             raise NotApplicable(self.because)
-        _, ax = new_figure(width_px, 220)
-        width = (self.arrive - self.leave)[np.isfinite(self.leave)]
-        jumps = len(self.leave) - len(width)
-        if len(width):
-            logs = np.log10(np.maximum(width, np.finfo(float).tiny))
-            ax.hist(logs, bins=40, color=GENERATOR)
-            middle = float(np.median(logs))
-            reference(ax, middle, text=f"half of the paths: at most {10**middle:.1%}")
-        if jumps:
-            text = f"{jumps} paths jump"
-            ax.text(0.99, 0.95, text, color=FAILING, ha="right", va="top", transform=ax.transAxes)
-        x_title(ax, "log10 of the part of a path that lies in its first gap")
-        y_title(ax, f"paths (of {len(self.leave)})")
-        return ax
+        return arranged(width_px, path_panels(self))
 
 
 def latent_paths(game: Game, gaps: DataGaps, *, paths: int = 200, seed: int = 0) -> LatentPaths:
@@ -112,7 +115,7 @@ def latent_paths(game: Game, gaps: DataGaps, *, paths: int = 200, seed: int = 0)
         NotApplicable: an analytic game, no gap established, a latent of unknown build, or a
             generator whose samples depend on each other.
 
-    Cost: 2,000 samples, 65 a path and up to 180 a crossing.
+    Cost: 2,000 samples, 65 a path and up to 180 a crossing, and 390 for the strip.
     """
     if game.analytic:
         raise NotApplicable("needs a generator; this game is a pair of functions")
@@ -169,6 +172,7 @@ def latent_paths(game: Game, gaps: DataGaps, *, paths: int = 200, seed: int = 0)
         ends=ends,
         expert=experts[one],
         decoded=_decoded(game, z[one[found]], z[other[found]], leave[found], arrive[found]),
+        strip=_strip(game, gaps, z[one[found][:_SHOWN]], z[other[found][:_SHOWN]]),
         expert_table=table,
     )
 
@@ -311,6 +315,29 @@ def _decoded(
         return np.empty((0, 3))
     x = _generated(game, torch.from_numpy(z.reshape(-1, z.shape[-1]))).double().cpu().numpy()
     return x.reshape(*z.shape[:2], *x.shape[1:])
+
+
+def _strip(game: Game, gaps: DataGaps, a: np.ndarray, b: np.ndarray) -> Strip:
+    """The paths from each row of a to that of b, sampled evenly."""
+    t = np.linspace(0.0, 1.0, _POINTS)
+    no_points = np.empty((0, _POINTS, 2))
+    backdrop = np.empty((0, 2))
+    if len(a) == 0:
+        nothing = np.empty((0, _POINTS), dtype=np.int64)
+        return Strip(t=t, labels=nothing, speed=nothing[:, 1:], track=no_points, backdrop=backdrop)
+    z = a[:, None] + t[:, None] * (b - a)[:, None]
+    made = _generated(game, torch.from_numpy(z.reshape(-1, z.shape[-1])))
+    flat = made.double().cpu().numpy().reshape(len(a), _POINTS, -1)
+    planar = flat.shape[-1] == 2
+    if planar and gaps.space.name == "pixels":
+        backdrop = gaps.reference[:_BACKDROP]
+    return Strip(
+        t=t,
+        labels=gaps.label(made).reshape(len(a), _POINTS),
+        speed=np.linalg.norm(np.diff(flat, axis=1), axis=2) * (_POINTS - 1),
+        track=flat if planar else no_points,
+        backdrop=backdrop,
+    )
 
 
 def _sentence(paths: int, crossing: int, spanning: int, experts: int) -> str:

@@ -1,13 +1,14 @@
 """How is mass between components shown?
 
-Left, the samples in the plane with the bridging ones marked, or, in more dimensions, how ambiguous
-each sample is beside held-out real ones; right, for each pair of components, how much of the mass
-lies in their gap and whether the samples link them.
+First the samples in the plane with the bridging ones marked, or, in more dimensions, how ambiguous
+each sample is beside held-out real ones; then, for each pair of components, how much of the mass
+lies in their gap and whether the samples link them. Where the generator was looked into, its latent
+paths follow; last the scales at which the samples hang together, within the range of real ones.
 """
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
@@ -28,33 +29,76 @@ from gancheck.measures.figures import (
 )
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from matplotlib.axes import Axes
 
     from gancheck.measures.connectivity import BridgeMass
+    from gancheck.measures.joining_curve import JoiningCurve
 
-__all__ = ["bridge_figure"]
+__all__ = ["Panel", "arranged", "bridge_figure"]
 
 _SHOWN = 3000  # points of each kind in the picture
 _PAIRS = 30  # components of which the matrix has room for
 _NUMBERS = 9  # components up to which each cell has room for its number
+_LINE = 17.0  # pixels from one line of text to the next
 _NARROW = 500  # pixels below which the panels stand above each other
 
 
-def bridge_figure(found: BridgeMass, width_px: int) -> Any:
-    """Draw the samples, and the matrix of pairs where there are pairs; axes, or an array of them."""
-    planar = found.generated.shape[1] == 2
-    if not len(found.ambiguity) or found.count > _PAIRS:
-        _, ax = new_figure(width_px, min(width_px, 440) if planar else 240)
-        _first(ax, found)
-        return ax
-    if width_px < _NARROW:
-        heights = (width_px if planar else 220, width_px)
-        _, axes = new_figure(width_px, sum(heights), rows=2, height_ratios=heights)
-    else:
-        _, axes = new_figure(width_px, width_px // 2, columns=2)
-    _first(axes[0], found)
-    _pairs(axes[1], found)
+class Panel(NamedTuple):
+    """A part of a figure.
+
+    Attributes:
+        draw: onto axes of its own.
+        wide: its height where two panels stand beside each other, in pixels.
+        narrow: its height where they stand above each other.
+    """
+
+    draw: Callable[[Axes], None]
+    wide: int
+    narrow: int
+
+
+def arranged(width_px: int, panels: list[Panel]) -> np.ndarray:
+    """Draw panels two in a row, or one in a row on a narrow page; their axes in order.
+
+    The last of an odd number has a row of its own.
+    """
+    columns = 1 if width_px < _NARROW or len(panels) == 1 else 2
+    rows = [panels[i : i + columns] for i in range(0, len(panels), columns)]
+    heights = [max(p.wide if columns == 2 else p.narrow for p in row) for row in rows]
+    figure, grid = new_figure(
+        width_px, sum(heights), rows=len(rows), columns=columns, squeeze=False,
+        height_ratios=heights,
+    )  # fmt: skip
+    if len(rows[-1]) < columns:
+        for ax in grid[-1]:
+            ax.remove()
+        spec = grid[0, 0].get_gridspec()
+        grid[-1, 0] = figure.add_subplot(spec[len(rows) - 1, :])
+    axes = np.array(list(grid.flat)[: len(panels)])
+    for panel, ax in zip(panels, axes, strict=True):
+        panel.draw(ax)
     return axes
+
+
+def bridge_figure(found: BridgeMass, width_px: int) -> np.ndarray:
+    """Draw what there is: samples, pairs, paths, and the curve; axes in that order."""
+    from gancheck.measures.path_figures import path_panels
+
+    planar = found.generated.shape[1] == 2
+    several = len(found.ambiguity) > 0 and found.count <= _PAIRS
+    wide = (width_px // 2 if several else min(width_px, 440)) if planar else 240
+    first = Panel(lambda ax: _first(ax, found), wide, width_px if planar else 220)
+    panels = [first]
+    if several:
+        panels.append(Panel(lambda ax: _pairs(ax, found), width_px // 2, width_px))
+    if found.paths is not None:
+        panels += path_panels(found.paths)
+    if found.curve is not None:
+        curve = found.curve
+        panels.append(Panel(lambda ax: _curve(ax, curve), 220, 220))
+    return arranged(width_px, panels)
 
 
 def _first(ax: Axes, found: BridgeMass) -> None:
@@ -106,11 +150,30 @@ def _ambiguity(ax: Axes, found: BridgeMass) -> None:
     x_title(ax, "a/(a+b): 0 on a component, 0.5 halfway")
 
 
+def _curve(ax: Axes, found: JoiningCurve) -> None:
+    """Heavy pieces by scale: generated, within the range of thirds of the real sample."""
+    low, high = found.real.min(axis=0), found.real.max(axis=0)
+    ax.fill_between(found.scale, low, high, step="post", color=REAL, alpha=0.3)
+    for edge in (low, high):
+        ax.step(found.scale, edge, where="post", color=REAL, linewidth=0.8)
+    ax.step(found.scale, found.generated, where="post", color=GENERATOR, linewidth=2)
+    ax.set_xscale("log")
+    most = int(max(high.max(), found.generated.max()))
+    set_ticks(ax, "y", sorted({1, most // 2, most} - {0}) if most > 4 else range(most + 1))
+    ticks = np.geomspace(found.scale[0], found.scale[-1], 4)
+    set_ticks(ax, "x", ticks, [number_text(t, 1) for t in ticks])
+    _corner(ax, 0, "real, range of thirds", REAL, right=True)
+    _corner(ax, 1, "generated", GENERATOR, right=True)
+    ax.set_ylim(0, 1.25 * most)
+    y_title(ax, f"pieces of at least 1 % of {found.points} points")
+    x_title(ax, "length of the steps that join them, log scale")
+
+
 def _corner(ax: Axes, line: int, text: str, colour: str, *, right: bool) -> None:
     """A name in an upper corner, one line for each."""
     ax.text(
         0.99 if right else 0.01,
-        0.97 - 0.06 * line,
+        0.97 - line * _LINE / _height(ax),
         text,
         color=colour,
         transform=ax.transAxes,
@@ -118,6 +181,16 @@ def _corner(ax: Axes, line: int, text: str, colour: str, *, right: bool) -> None
         ha="right" if right else "left",
         va="top",
     )
+
+
+def _height(ax: Axes) -> float:
+    """Of the axes in pixels, before the layout is made: near enough to place lines of text."""
+    spec, figure = ax.get_subplotspec(), ax.get_figure(root=True)
+    if spec is None or figure is None:
+        return 200.0
+    ratios = np.asarray(spec.get_gridspec().get_height_ratios(), dtype=np.float64)
+    share = float(ratios[spec.rowspan.start] / ratios.sum())
+    return max(80.0, share * 72.0 * figure.get_figheight() - 50.0)
 
 
 def _pairs(ax: Axes, found: BridgeMass) -> None:

@@ -4,15 +4,20 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+import numpy as np
 import pytest
 import torch
+from scipy.cluster import hierarchy
 from scipy.special import ndtr
 from torch import nn
 
 from gancheck import content
-from gancheck.diagnosis import Finding, Plan, Verdict
+from gancheck.diagnosis import Finding, NotApplicable, Plan, Verdict
 from gancheck.games import latents
 from gancheck.games.game import Game
+from gancheck.measures.data_gaps import data_gaps
+from gancheck.measures.figures import figure_of
+from gancheck.measures.joining_curve import joining_curve
 
 if TYPE_CHECKING:
     from gancheck.measures.connectivity import BridgeMass
@@ -100,6 +105,52 @@ def test_a_generator_that_breaks_between_its_samples_is_judged_by_samples_alone(
 
 
 @pytest.mark.parametrize("width", [340, 690])
-def test_the_figure_has_a_panel_for_the_pairs(width: int) -> None:
+def test_the_figure_has_a_panel_for_all_that_was_found(width: int) -> None:
     found, _ = judged(Bridge(5.0), latents.normal(2))
-    assert len(found.plot(width)) == 2
+    axes = found.plot(width)
+    titles = [ax.get_title(loc="left") for ax in axes]
+    assert len(titles) == 6
+    for words, title in zip(
+        ("in the gaps", "gap of each pair", "component on each path", "samples on these paths",
+         "paths (of 50)", "pieces of at least 1 %"), titles, strict=True,
+    ):  # fmt: skip
+        assert words in " ".join(title.split())
+    figure_of(axes).canvas.draw()
+    clean, _ = judged(
+        Mixture(), latents.product(latents.categorical(2), latents.normal(1))
+    )  # no path to follow
+    assert len(clean.plot(width)) == 3
+
+
+def test_the_curve_of_a_clean_sample_stays_in_the_range_of_real_ones_and_that_of_noise_does_not() -> (
+    None
+):
+    rng = np.random.default_rng(0)
+    centres = np.array([[0.0, 0.0], [4.0, 0.0], [0.0, 4.0]])
+
+    def three(n: int) -> np.ndarray:
+        return centres[rng.integers(3, size=n)] + 0.1 * rng.standard_normal((n, 2))
+
+    gaps = data_gaps(three(3000))
+    clean = joining_curve(gaps, three(1500))
+    assert clean.points == 1000
+    assert clean.real.shape == (24, len(clean.scale))
+    low, high = clean.real.min(axis=0), clean.real.max(axis=0)
+    off = (clean.generated < low) | (clean.generated > high)
+    assert off.mean() < 0.15  # one more curve leaves a range of 24 at 2 in 25 of scales
+    # between a step inside a mode and the way to the next there are three pieces
+    between = (clean.scale > 1.0) & (clean.scale < 3.0)
+    assert (clean.generated[between] == 3).all()
+    assert clean.generated[-1] == 1
+    noise = joining_curve(gaps, 8.0 * rng.random((1500, 2)) - 2.0)
+    assert (noise.generated[between] == 1).all()
+    # against scipy's own single linkage, at each tenth scale
+    x = three(1000)
+    found = joining_curve(gaps, x)
+    for k in range(0, len(found.scale), 10):
+        flat = hierarchy.fcluster(
+            hierarchy.linkage(x, "single"), found.scale[k], criterion="distance"
+        )
+        assert found.generated[k] == int((np.bincount(flat) >= 10).sum())
+    with pytest.raises(NotApplicable, match="300 real and 100 generated"):
+        joining_curve(gaps, x[:50])

@@ -28,6 +28,7 @@ from gancheck.measures.isoperimetry import (
 )
 from gancheck.measures.latent_paths import latent_paths
 from gancheck.measures.line_sampling import gap_mass
+from gancheck.measures.path_figures import as_images
 
 if TYPE_CHECKING:
     from gancheck.games.latents import Latent
@@ -101,7 +102,15 @@ def test_every_path_of_a_continuous_generator_crosses_where_it_must() -> None:
     assert torch.allclose(end, torch.ones(8, dtype=torch.float64), atol=0.05)
     assert (middle < 0.05).all()
     assert (gaps.label(samples[:, 1]) == -1).all()
-    figure_of(found.plot(340)).canvas.draw()
+    strip = found.strip
+    assert strip.labels.shape == (6, 65)
+    assert (strip.labels[:, 0] == found.ends[:6, 0]).all()
+    moved = np.linalg.norm(np.diff(strip.track, axis=1), axis=2)
+    assert np.allclose(strip.speed, 64 * moved)
+    assert (gaps.label(strip.track.reshape(-1, 2)).reshape(6, 65) == strip.labels).all()
+    for width in (690, 340):
+        assert len(found.plot(width)) == 3
+        figure_of(found.plot(width)).canvas.draw()
 
 
 def test_a_jump_is_told_from_a_gap() -> None:
@@ -113,6 +122,8 @@ def test_a_jump_is_told_from_a_gap() -> None:
     assert np.isnan(found.leave).all()
     assert (found.ends[:, 0] != found.ends[:, 1]).all()
     assert found.decoded.size == 0
+    assert len(found.strip.labels) == 0
+    assert len(found.plot()) == 1
     figure_of(found.plot()).canvas.draw()
 
 
@@ -127,6 +138,51 @@ def test_the_table_names_the_expert_that_spans_two_components() -> None:
     assert reached.tolist() == [1, 1, 1, 1, 1, 1, 2]
     assert set(found.expert.tolist()) == {6}
     assert found.quantities["crossing_share"].value == 1.0
+
+
+class Pictures(Ramp):
+    """A ramp between an empty image of 4 x 4 pixels and a full one."""
+
+    def forward(self, z: torch.Tensor) -> torch.Tensor:
+        return (self.slope * z[:, :1]).clamp(-1.0, 1.0) + z[:, 1:] / 50
+
+
+@pytest.mark.parametrize("shape", [(16,), (1, 4, 4), (4, 4)])
+def test_paths_of_images_show_the_image_in_the_gap_between_the_two(shape: tuple[int, ...]) -> None:
+    def half(sign: float, seed: int) -> torch.Tensor:
+        noise = torch.randn(1000, 16, generator=torch.Generator().manual_seed(seed)).double()
+        return sign + noise / 50
+
+    data = torch.cat([half(-1.0, 0), half(1.0, 1)]).reshape(-1, *shape)
+
+    class Shaped(Pictures):
+        def forward(self, z: torch.Tensor) -> torch.Tensor:
+            return super().forward(z).reshape(-1, *shape)
+
+    critic = nn.Sequential(nn.Flatten(), nn.Linear(16, 1)).double()
+    game = Game(Shaped(5.0), critic, loss="minimax", latent=latents.normal(17), data=data)
+    found = latent_paths(game, data_gaps(data), paths=20)
+    assert found.strip.track.size == 0
+    pictures = as_images(found.decoded)
+    assert pictures is not None
+    assert pictures.shape == (8, 3, 4, 4)
+    ends, middle = pictures[:, [0, 2]].mean((2, 3)), pictures[:, 1].mean((1, 2))
+    assert (ends.min(1) < middle).all()
+    assert (middle < ends.max(1)).all()
+    axes = found.plot(690)
+    assert len(axes) == 3
+    assert len(axes[1].images) == 1
+    figure_of(axes).canvas.draw()
+
+
+def test_what_is_no_image_and_no_point_has_no_panel_of_samples() -> None:
+    assert as_images(np.zeros((0, 3))) is None
+    assert as_images(np.zeros((2, 3, 15))) is None
+    assert as_images(np.zeros((2, 3, 2))) is None
+    colour = as_images(np.ones((2, 3, 3, 8, 8)))
+    assert colour is not None
+    assert colour.shape == (2, 3, 8, 8)
+    assert np.isfinite(colour).all()
 
 
 def test_a_clean_mixture_has_no_path_to_follow() -> None:
