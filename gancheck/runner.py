@@ -17,6 +17,7 @@ import torch
 from gancheck.games.data import ArrayData
 from gancheck.games.recipe import Recipe
 from gancheck.recipe_file import from_written, read_recipe
+from gancheck.training.earlier import earlier_point
 from gancheck.training.outcomes import Refused
 from gancheck.training.run_directory import RunDirectory
 from gancheck.training.state import State
@@ -29,6 +30,7 @@ if TYPE_CHECKING:
     from torch import Tensor, nn
 
     from gancheck.diagnosis import Plan, Report
+    from gancheck.games.batch import EarlierPoint
     from gancheck.games.data import Sampler
     from gancheck.games.game import Game
     from gancheck.games.latents import Latent
@@ -86,6 +88,7 @@ class Run:
         discriminator_adam: the discriminator's.
         data: what was imitated.
         step: of the checkpoint that was read.
+        earlier: where the players stood at the first checkpoint; None where that is this one.
         configuration: run.json's.
         history: rows of metrics.jsonl up to that step.
     """
@@ -99,6 +102,7 @@ class Run:
     discriminator_adam: AdamState | None
     data: Sampler
     step: int
+    earlier: EarlierPoint | None
     configuration: Mapping[str, Any]
     history: Sequence[dict[str, Any]]
 
@@ -153,6 +157,7 @@ class Run:
             batch_norm=batch_norm,
             max_memory=max_memory,
             step=step,
+            earlier=self.earlier,
             labels=self.data.labels if isinstance(self.data, ArrayData) else None,
         )
 
@@ -262,6 +267,7 @@ def load_run(
         discriminator_adam=_adam_state(state.discriminator, of_d, chosen.discriminator_optimiser),
         data=chosen.data(),
         step=step,
+        earlier=earlier_point(files, state, step=step),
         configuration=configuration,
         history=[row for row in files.rows() if row["step"] <= step],
     )

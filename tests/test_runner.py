@@ -9,11 +9,12 @@ from typing import TYPE_CHECKING
 import pytest
 import torch
 
+from gancheck.diagnosis import Plan
 from gancheck.games import zoo
 from gancheck.games.data import ArrayData
-from gancheck.runner import load_run, train_recipe
+from gancheck.runner import diagnose_run, load_run, train_recipe
 from gancheck.training.outcomes import Refused
-from gancheck.training.tensor_file import read_tensors
+from gancheck.training.tensor_file import read_tensors, write_tensors
 from gancheck.training.train import train
 from tests.training.tiny import TINY
 
@@ -57,6 +58,32 @@ def test_an_earlier_checkpoint_comes_with_its_own_history(tmp_path: Path) -> Non
     assert (start.generator_adam, start.discriminator_adam, start.history) == (None, None, [])
     with pytest.raises(Refused, match="no checkpoint of step 7; it has 0, 15, 30, 40"):
         load_run(tmp_path / "a", step=7)
+
+
+def test_a_run_knows_where_its_players_stood_at_the_first_checkpoint(tmp_path: Path) -> None:
+    run = trained(tmp_path / "a")
+    begin = load_run(tmp_path / "a", step=0)
+    assert run.earlier.name == "step 0"
+    stood = torch.cat([flat(begin.generator), flat(begin.discriminator)])
+    assert torch.equal(run.earlier.parameters, stood)
+    assert run.game(dtype=torch.float64).earlier is run.earlier
+    assert begin.earlier is None
+    report = diagnose_run(tmp_path / "a", codes=["GC003"], plan=Plan(batch_size=16, probes=8))
+    assert "On the line from step 0" in report["GC003"].because
+    assert "path_bump" in report["GC003"].quantities
+
+
+def test_a_first_checkpoint_of_other_networks_is_refused_by_its_name(tmp_path: Path) -> None:
+    run = trained(tmp_path / "a")
+    path = tmp_path / "a/checkpoints/step_00000000.safetensors"
+    tensors = read_tensors(path)
+    name = next(f"G.{n}" for n, _ in run.generator.named_parameters())
+    tensors[name] = tensors[name].reshape(-1)
+    write_tensors(path, tensors)
+    with pytest.raises(
+        Refused, match=rf"step_00000000.* does not fit its recipe: {name} has shape"
+    ):
+        load_run(tmp_path / "a")
 
 
 def flat(module: torch.nn.Module) -> torch.Tensor:

@@ -10,7 +10,7 @@ import torch
 if TYPE_CHECKING:
     from torch import Tensor
 
-__all__ = ["Batch", "Player", "StepRule"]
+__all__ = ["Batch", "EarlierPoint", "Player", "StepRule"]
 
 _PENALTY_STREAM = 0x5EED  # offset that keeps interpolation weights apart from the batch's own draws
 
@@ -80,3 +80,31 @@ class StepRule:
     name: str
     scale: Tensor
     alternating: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class EarlierPoint:
+    """Where both players stood earlier in training, where that is known.
+
+    Attributes:
+        parameters: [n], the generator's and then the discriminator's, in the order of
+            `named_parameters()`.
+        name: of the point, in a word or two, such as "step 0".
+    """
+
+    parameters: Tensor
+    name: str
+
+    def check(self, size: int) -> None:
+        """Refuse what is no point of a game with that many parameters.
+
+        Raises:
+            ValueError: another shape, or a number that is not finite.
+        """
+        if self.parameters.shape != (size,):
+            raise ValueError(
+                f"earlier.parameters must have shape ({size},), one number for each parameter of "
+                f"both players, got {tuple(self.parameters.shape)}"
+            )
+        if not bool(torch.isfinite(self.parameters).all()):
+            raise ValueError("earlier.parameters must be finite, they hold NaN or infinity")

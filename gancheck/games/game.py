@@ -20,7 +20,7 @@ from torch import Tensor, nn
 from torch.func import functional_call
 
 from gancheck.games import semantics
-from gancheck.games.batch import Batch, Player, StepRule
+from gancheck.games.batch import Batch, EarlierPoint, Player, StepRule
 from gancheck.games.data import as_sampler
 from gancheck.games.losses import CallableLoss, Loss, as_loss
 from gancheck.games.preserved import Kept
@@ -34,7 +34,7 @@ if TYPE_CHECKING:
 
     VectorLoss = Callable[[Tensor, Tensor], Tensor]
 
-__all__ = ["Batch", "Game", "Player", "StepRule"]
+__all__ = ["Batch", "EarlierPoint", "Game", "Player", "StepRule"]
 
 
 class Game:
@@ -55,13 +55,15 @@ class Game:
         max_memory: bytes that stored graphs may take; larger batches go through in parts. No limit
             where not given.
         step: how the players were stepped, where known.
+        earlier: where they stood earlier in training, where known; then the way from there to here
+            can be measured.
         labels: [N] classes of finite data, row by row, where known.
         held_out: samples of the data's law that were not trained on, in any form of `data`; where
             they are given, memorisation can be tested.
 
     Raises:
         ValueError: unknown loss, a generator without parameters, data that is empty or not finite,
-            held-out samples of another shape.
+            held-out samples or an earlier point of another shape.
     """
 
     def __init__(
@@ -76,6 +78,7 @@ class Game:
         batch_norm: BatchNormMode = "as-set",
         max_memory: int | None = None,
         step: StepRule | None = None,
+        earlier: EarlierPoint | None = None,
         labels: Tensor | None = None,
         held_out: Any = None,
     ) -> None:
@@ -83,7 +86,7 @@ class Game:
             if not any(True for _ in module.parameters()):
                 raise ValueError(f"{name} has no parameters: there is nothing for it to play with")
             semantics.check(module, batch_norm)
-        _refuse_shared(generator, discriminator)
+        semantics.refuse_shared(generator, discriminator)
         if discriminator_output not in ("logit", "probability"):
             raise ValueError(
                 f"discriminator_output must be 'logit' or 'probability', got {discriminator_output!r}"
@@ -113,6 +116,9 @@ class Game:
             )
         self._functions: tuple[VectorLoss, VectorLoss] | None = None
         self._vectors: dict[Player, Tensor] | None = None
+        self.earlier = earlier
+        if earlier is not None:
+            earlier.check(sum(self.sizes()))
 
     @classmethod
     def from_losses(
@@ -142,6 +148,7 @@ class Game:
         game.batch_norm = "as-set"
         game.max_memory = None
         game.step = None
+        game.earlier = None
         game.labels = None
         game.held_out = None
         game._functions = (loss_g, loss_d)  # noqa: SLF001
@@ -381,17 +388,6 @@ class Game:
 
     def _cast(self, x: Tensor) -> Tensor:
         return x.to(device=self.device, dtype=self.dtype)
-
-
-def _refuse_shared(generator: nn.Module, discriminator: nn.Module) -> None:
-    """A parameter that both players move belongs to neither, and the game has no Jacobian."""
-    own = {id(p): name for name, p in generator.named_parameters()}
-    for name, p in discriminator.named_parameters():
-        if id(p) in own:
-            raise ValueError(
-                f"generator.{own[id(p)]} and discriminator.{name} are one parameter; a game needs "
-                "two players that move apart, so give one of them a copy"
-            )
 
 
 def _no_samples(*_: object) -> Tensor:

@@ -34,24 +34,27 @@ from gancheck.measures.figures import (
     new_figure,
     page_style,
     reference,
+    set_ticks,
     x_title,
     y_title,
 )
 from gancheck.measures.spectrum import mean_and_error
 from gancheck.operators.game_jacobian import field
-from gancheck.operators.linear_operator import flatten
+from gancheck.operators.linear_operator import flatten, unflatten
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
+    from matplotlib.axes import Axes
     from torch import Tensor
 
+    from gancheck.diagnosis import Plan
     from gancheck.games.game import Batch, Game
     from gancheck.operators.budget import Budget
 
     States = tuple[Mapping[str, Tensor], Mapping[str, Tensor]]
 
-__all__ = ["Passage", "PathAngle", "path_angle"]
+__all__ = ["Passage", "PathAngle", "of_the_way", "path_angle", "way_here"]
 
 # The line from start to half beyond the end, and more closely about the end.
 _ALPHAS = tuple(
@@ -90,28 +93,44 @@ class PathAngle(Measurement):
     verdict: Passage
     stopped: bool
 
+    @property
+    def sign(self) -> int:
+        """1 where the end attracts along the line, -1 where it repels, 0 where neither is clear."""
+        for word, sign in (("attracted", 1), ("repelled", -1)):
+            if self.verdict.startswith(word):
+                return sign
+        return 0
+
     @page_style()
     def plot(self, width_px: int = WIDE) -> np.ndarray:
         """Angle above, norm below; thin lines: single batches."""
-        _, axes = new_figure(width_px, 320, rows=2, sharex=True)
+        _, axes = new_figure(width_px, 380, rows=2)
+        self.draw(axes)
+        return axes
+
+    def draw(self, axes: Sequence[Axes] | np.ndarray) -> None:
+        """Draw the angle on the first of two axes and the norm on the second."""
         for ax, each in zip(axes, (self.angles, self.norms), strict=True):
             for line in each:
                 ax.plot(self.alphas, line, color=GENERATOR, linewidth=0.7, alpha=0.35)
             if len(each):
                 ax.plot(self.alphas, each.mean(0), color=GENERATOR)
-            reference(ax, 1.0, text="end" if ax is axes[0] else "")
+            reference(ax, 1.0)
+            set_ticks(ax, "x", [t for t in (0.0, 0.5, 1.0, 1.5) if t <= self.alphas[-1]])
+            x_title(ax, "place on the line, 0 start, 1 end")
+        known = np.abs(self.angles[np.isfinite(self.angles)])
+        reach = min(1.0, 1.2 * max(float(known.max(initial=0.0)), 0.05))
         axes[0].axhline(0.0, color=MUTED, linewidth=1)
-        axes[0].set_ylim(-1.08, 1.08)
-        label(axes[0], float(self.alphas[0]), -0.85, "field leads to the end", MUTED, bold=False)
+        axes[0].set_ylim(-1.1 * reach, 1.1 * reach)
+        left = float(self.alphas[0])
+        label(axes[0], left, -0.9 * reach, "descent leads to the end", MUTED, bold=False)
         y_title(axes[0], "cosine between gradient and line")
         y_title(axes[1], "norm of the gradient field")
         axes[1].set_ylim(bottom=0.0)
-        x_title(axes[1], "position on the line, start 0, end 1")
-        return axes
 
 
 def path_angle(
-    start: Game | States,
+    start: Game | States | Tensor,
     end: Game,
     *,
     alphas: Sequence[float] | None = None,
@@ -125,8 +144,8 @@ def path_angle(
     """Follow the gradient field along the line between two checkpoints of one game.
 
     Args:
-        start: an earlier checkpoint: a game of the same networks, or the state dicts of its
-            generator and discriminator.
+        start: an earlier checkpoint: a game of the same networks, the state dicts of its generator
+            and discriminator, or both players' parameters as one flat vector (`game.earlier`).
         end: the later one; its losses, data, latents and buffers are used throughout.
         alphas: points on the line, ascending, with some on each side of 1; by default 67 from 0 to
             1.5, closest about 1.
@@ -195,7 +214,38 @@ def path_angle(
     )
 
 
-def _line(start: Game | States, end: Game) -> Tensor:
+def way_here(
+    game: Game, batch: Batch | None, plan: Plan, budget: Budget | None
+) -> PathAngle | None:
+    """The field on the way from `game.earlier`, on the plan's batches or on the one given.
+
+    Returns:
+        None where no earlier point is known or it is this one, or where the budget has no room.
+    """
+    if game.earlier is None:
+        return None
+    here = [*game.parameters("generator"), *game.parameters("discriminator")]
+    start = game.earlier.parameters.to(here[0])
+    if torch.equal(start, flatten([p.detach() for p in here])):
+        return None
+    size, count, seed = plan.batch_size, plan.batches, plan.seed
+    found = path_angle(
+        start, game, batch=batch, batch_size=size, batches=count, seed=seed, budget=budget
+    )
+    return found if len(found.angles) else None
+
+
+def of_the_way(game: Game, path: PathAngle | None) -> str | dict[str, Any]:
+    """What a measurement's provenance says of it."""
+    if game.earlier is None:
+        return "not measured: no earlier point of training is known"
+    if path is None:
+        return "not measured: the earlier point is this one, or the budget had no room"
+    kept = ("points", "batches", "distance", "buffers")
+    return {"from": game.earlier.name} | {k: path.provenance[k] for k in kept}
+
+
+def _line(start: Game | States | Tensor, end: Game) -> Tensor:
     """From start to end, flat, in float64.
 
     Raises:
@@ -207,7 +257,7 @@ def _line(start: Game | States, end: Game) -> Tensor:
         for player in ("generator", "discriminator")
         for name in end.parameter_names(player)
     ]
-    first = _tensors(start, end)
+    first = _parts(start, last) if isinstance(start, torch.Tensor) else _tensors(start, end)
     if len(first) != len(last):
         raise ValueError(
             f"start and end must be the same networks, start has {len(first)} parameter tensors "
@@ -228,6 +278,16 @@ def _line(start: Game | States, end: Game) -> Tensor:
     if float(line.norm()) == 0.0:
         raise ValueError("start and end are the same point: there is no line between them")
     return line
+
+
+def _parts(start: Tensor, like: Sequence[Tensor]) -> list[Tensor]:
+    size = sum(p.numel() for p in like)
+    if start.shape != (size,):
+        raise ValueError(
+            f"start and end must be the same networks, start has shape {tuple(start.shape)} and end "
+            f"has {size} parameters"
+        )
+    return unflatten(start, like)
 
 
 def _tensors(start: Game | States, end: Game) -> list[Tensor]:

@@ -5,7 +5,8 @@ S = 0 (Balduzzi et al. 2018). The strength is ||A||_F / ||J||_F, in [0, 1]. On o
 from a shared basis and probes (`operators.frobenius`); of the game it comes from pairs of
 independent batches (`measures.cross_batch`), because a batch's own noise turns too. Beside it stand
 ||A||_2, above which no imaginary part can lie (Bendixson 1902), and the largest imaginary part
-found, a bound from below.
+found, a bound from below. Where an earlier point of training is known, the field is followed on the
+way from there to here (`measures.path`).
 """
 
 from __future__ import annotations
@@ -34,6 +35,7 @@ from gancheck.measures.figures import (
     y_title,
 )
 from gancheck.measures.forecast import Forecast, timed
+from gancheck.measures.path import PathAngle, of_the_way, way_here
 from gancheck.operators import GameJacobian
 from gancheck.operators.admission import admit_game
 from gancheck.operators.budget import Budget
@@ -77,29 +79,35 @@ class Rotation(Measurement):
         growth: [sizes, 2]: batch size and mean share that one batch shows; empty where only one
             batch was measured.
         curve: [points, 2]: the same by expectation plus noise over size.
-        stopped: whether the budget ended the measurement.
+        path: the field on the way from an earlier point of training; None where none is known, or
+            the budget left nothing for it.
+        stopped: whether the budget ended the measurement of the share, the norm or the field.
     """
 
     growth: np.ndarray
     curve: np.ndarray
+    path: PathAngle | None
     stopped: bool
 
     @page_style()
     def plot(self, width_px: int = WIDE) -> Axes | np.ndarray:
-        """The share with its interval, on one batch and of the game; its growth with the size."""
-        narrow = width_px <= NARROW
-        if not len(self.growth):
+        """The share on one batch and of the game, its growth with the size, and the way here."""
+        panels = 1 + (len(self.growth) > 0) + (0 if self.path is None else 2)
+        if panels == 1:
             _, ax = new_figure(width_px, 130)
             self._draw_shares(ax)
             return ax
-        _, axes = new_figure(
-            width_px,
-            360 if narrow else 220,
-            rows=2 if narrow else 1,
-            columns=1 if narrow else 2,
+        columns = 1 if width_px <= NARROW or panels % 2 else 2
+        rows = panels // columns
+        _, grid = new_figure(
+            width_px, (180 if columns == 1 else 220) * rows, rows=rows, columns=columns
         )
+        axes = np.ravel(grid)
         self._draw_shares(axes[0])
-        self._draw_growth(axes[1])
+        if len(self.growth):
+            self._draw_growth(axes[1])
+        if self.path is not None:
+            self.path.draw(axes[-2:])
         return axes
 
     def _draw_shares(self, ax: Axes) -> None:
@@ -160,13 +168,16 @@ def rotation(
         products), `a_squared_expected` and `s_squared_expected` (squared Frobenius norms of its
         parts), `settling_batch_rotation` (batch size at which one batch's share is within 5 % of
         it), `a_norm` (||A||_2), `max_imag` (largest imaginary part found, a lower bound),
-        `rotation_along_field` (||A v||/||J v|| at the field). Fewer where the budget ended.
+        `rotation_along_field` (||A v||/||J v|| at the field); where `game.earlier` is known,
+        `path_angle_at_end`, `path_norm_at_end`, `path_bump` and `path_sign_change` as in
+        `measures.path_angle`. Fewer where the budget ended.
 
     Raises:
         ValueError: fewer than 7 probes in the plan.
 
     Cost: 2 `probes` products, 20 to 60 for the norm, 130 or more for the imaginary part; of the
-    game 24 on each of 20 batches.
+    game 24 on each of 20 batches; of the way 67 evaluations of the field on each of the plan's
+    batches.
     """
     plan = plan or Plan()
     budget = budget or Budget.of(plan)
@@ -199,6 +210,9 @@ def rotation(
     if budget is None or budget.left >= 2:
         quantities["rotation_along_field"] = _along(jacobian, budget)
     complete = {"rotation", "a_norm", "rotation_along_field"} <= set(quantities)
+    path = way_here(game, batch, plan, budget)
+    if path is not None:
+        quantities.update((f"path_{name}", q) for name, q in path.quantities.items())
     return Rotation(
         quantities=quantities,
         rows=[{"batch_size": c.size, "rotation": float(c.each().mean())} for c in growth],
@@ -209,12 +223,14 @@ def rotation(
             "formed": exact,
             **admitted.as_provenance(),
             "products": jacobian.products,
+            "path": of_the_way(game, path),
             "seed": plan.seed,
             "dtype": str(game.dtype),
             "seconds": time.perf_counter() - start,
         },
         growth=np.array([[c.size, c.each().mean()] for c in growth]).reshape(len(growth), 2),
         curve=_curve(growth, crossed),
+        path=path,
         stopped=not complete or (not alone and crossed is None),
     )
 

@@ -5,9 +5,12 @@ from __future__ import annotations
 from dataclasses import replace
 
 import pytest
+import torch
 
 from gancheck import content
 from gancheck.diagnosis import Quantity, Verdict
+from gancheck.games import analytic
+from gancheck.games.batch import EarlierPoint
 from gancheck.measures.rotation import rotation
 from gancheck.measures.stability import Outcome, local_stability
 from gancheck.operators.budget import Budget
@@ -142,3 +145,24 @@ def test_gc004_is_milder_where_the_loss_keeps_its_gradient(
 ) -> None:
     share = Quantity(value=hits[0], sampling_error=0.0, low=hits[1], high=hits[2])
     assert verdict("GC004", with_values("GC004", {"loss": loss}, saturated_share=share)) is expected
+
+
+def test_gc003_tells_the_path_and_judges_without_it() -> None:
+    j = torch.tensor([[0.05, 1.0], [-1.0, 0.05]], dtype=torch.float64)
+    game = analytic.linear_quadratic(j, split=1, at=torch.tensor([0.0, 0.02]).double())
+    bare = content.diagnostics()["GC003"].judge(rotation(game))
+    game.earlier = EarlierPoint(parameters=torch.ones(2).double(), name="step 0")
+    told = content.diagnostics()["GC003"].judge(rotation(game))
+    assert told.verdict is bare.verdict is Verdict.failing
+    assert told.because.startswith(bare.because)
+    assert "On the line from step 0 to this point" in told.because
+    assert "attracts" in told.because
+    assert "a bump, as of a field that turns" in told.because
+    assert "line from" not in bare.because
+
+
+def test_gc003_sees_no_bump_on_a_straight_way_down() -> None:
+    game = analytic.potential(at=(0.001, 0.0))
+    game.earlier = EarlierPoint(parameters=torch.ones(2).double(), name="step 0")
+    because = content.diagnostics()["GC003"].judge(rotation(game)).because
+    assert "No bump stands out there" in because

@@ -10,6 +10,7 @@ from torch.nn.functional import softplus
 
 import gancheck as gc
 from gancheck.games import analytic
+from gancheck.games.batch import EarlierPoint
 from gancheck.operators import GameJacobian
 
 
@@ -81,6 +82,8 @@ def test_labels_come_with_their_rows() -> None:
         ({"loss": "no-such-loss"}, "no-such-loss"),
         ({"discriminator_output": "sigmoid"}, "logit"),
         ({"labels": torch.zeros(3)}, r"shape \(60,\)"),
+        ({"earlier": EarlierPoint(parameters=torch.zeros(3), name="x")}, r"earlier.*\(3,\)"),
+        ({"earlier": EarlierPoint(parameters=torch.full((49,), float("nan")), name="x")}, "NaN"),
         ({"data": torch.zeros(0, 2)}, "."),
         ({"data": torch.full((5, 2), float("nan"))}, "."),
     ],

@@ -20,6 +20,8 @@ from tests.oracles import field_by_hand, tiny_game
 if TYPE_CHECKING:
     from gancheck.games.game import Game
 
+PLAYERS = ("generator", "discriminator")
+
 
 def linear(a: float, b: float, at: list[float]) -> Game:
     """The field J theta of one player each, J = [[a, b], [-b, a]]."""
@@ -138,9 +140,15 @@ def test_state_dicts_serve_as_the_start() -> None:
     end = tiny_game()
     start = _moved(end, 0.3)
     by_game = path_angle(start, end, batch_size=16, batches=2)
-    states = tuple(start.modules[p].state_dict() for p in ("generator", "discriminator"))
+    states = tuple(start.modules[p].state_dict() for p in PLAYERS)
     by_state = path_angle(states, end, batch_size=16, batches=2)
     assert np.array_equal(by_game.angles, by_state.angles)
+    flat = torch.cat(
+        [p.detach().reshape(-1) for q in PLAYERS for p in start.modules[q].parameters()]
+    )
+    assert np.array_equal(by_game.angles, path_angle(flat, end, batch_size=16, batches=2).angles)
+    with pytest.raises(ValueError, match=r"start has shape \(58,\) and end has 59 parameters"):
+        path_angle(flat[1:], end)
     states[0].pop(next(iter(states[0])))
     with pytest.raises(ValueError, match="generator has no parameter"):
         path_angle(states, end)

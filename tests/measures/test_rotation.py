@@ -12,7 +12,9 @@ import torch
 from gancheck import content
 from gancheck.diagnosis import Plan
 from gancheck.games import analytic
+from gancheck.games.batch import EarlierPoint
 from gancheck.measures.cross_batch import BATCHES, cross_batch
+from gancheck.measures.path import path_angle
 from gancheck.measures.rotation import rotation
 from gancheck.operators import GameJacobian
 from gancheck.operators.budget import Budget
@@ -184,3 +186,51 @@ def test_the_figure_draws_with_and_without_growth_and_where_nothing_was_measured
     ):
         axes = np.atleast_1d(np.array(found.plot(width), dtype=object))
         axes[0].get_figure().canvas.draw()
+
+
+def _with_earlier(game: Game, by: float) -> Game:
+    here = torch.cat(
+        [p.detach().reshape(-1) for q in ("generator", "discriminator") for p in game.parameters(q)]
+    )
+    rng = torch.Generator().manual_seed(0)
+    noise = torch.randn(here.shape, generator=rng, dtype=here.dtype)
+    game.earlier = EarlierPoint(parameters=here + by * noise, name="step 0")
+    return game
+
+
+def test_the_way_from_an_earlier_point_is_walked_where_one_is_known() -> None:
+    game = _with_earlier(tiny_game(), 0.3)
+    found = rotation(game, plan=replace(PLAN, probes=8))
+    walked = path_angle(game.earlier.parameters, game, batch_size=64, batches=4)
+    assert np.array_equal(found.path.angles, walked.angles)
+    assert {k: found.quantities[f"path_{k}"] for k in walked.quantities} == walked.quantities
+    assert found.provenance["path"]["from"] == "step 0"
+    assert found.provenance["path"]["buffers"] == "of the end, frozen"
+    for width in (690, 340):
+        axes = found.plot(width)
+        assert len(axes) == 4
+        axes[0].get_figure().canvas.draw()
+
+
+def test_without_another_earlier_point_or_budget_there_is_no_path_and_the_reason_is_given() -> None:
+    plan = replace(PLAN, probes=8)
+    for game, budget, reason in (
+        (tiny_game(), None, "no earlier point"),
+        (_with_earlier(tiny_game(), 0.0), None, "is this one"),
+        (_with_earlier(tiny_game(), 0.3), Budget(products=60), "no room"),
+    ):
+        found = rotation(game, game.sample(16), plan=plan, budget=budget)
+        assert found.path is None
+        assert reason in found.provenance["path"]
+        assert not [name for name in found.quantities if name.startswith("path_")]
+
+
+def test_a_path_beside_one_batch_alone_is_on_that_batch() -> None:
+    game = _with_earlier(tiny_game(), 0.3)
+    batch = game.sample(16, seed=9)
+    found = rotation(game, batch, plan=replace(PLAN, probes=8))
+    assert np.array_equal(
+        found.path.angles, path_angle(game.earlier.parameters, game, batch=batch).angles
+    )
+    assert found.quantities["path_angle_at_end"].sampling_error is None
+    found.plot(690)[0].get_figure().canvas.draw()
