@@ -9,7 +9,6 @@ above `--fail-on` (or a theorem that does not hold); 2 wrong use; 3 refused as u
 from __future__ import annotations
 
 import json
-import shlex
 import sys
 from pathlib import Path
 from typing import Annotated
@@ -26,6 +25,7 @@ from gancheck.cli_endings import (
     refusal,
 )
 from gancheck.cli_options import (
+    AllowCode,
     Baseline,
     Batches,
     BatchNorm,
@@ -37,6 +37,7 @@ from gancheck.cli_options import (
     FailOn,
     Features,
     Json,
+    Level,
     MaxMemory,
     NormMode,
     Only,
@@ -49,6 +50,7 @@ from gancheck.cli_options import (
     Seed,
     Stamp,
 )
+from gancheck.cli_train import train
 from gancheck.derive import WholeTokens, derived
 
 __all__ = ["app", "main"]
@@ -141,38 +143,7 @@ def derive(
         typer.echo(text)
 
 
-@app.command()
-def train(
-    recipe: Annotated[str, typer.Argument(help="ring8, grid25, moons or digits.")],
-    *,
-    out: Annotated[Path, typer.Option("--out", help="Run directory; must not hold a run.")],
-    loss: Annotated[str | None, typer.Option(help="Another loss than the recipe's.")] = None,
-    steps: Annotated[int | None, typer.Option(help="Another number of steps.")] = None,
-    seed: Annotated[
-        int | None, typer.Option(help="Another seed; same seed, same bytes on CPU.")
-    ] = None,
-    device: Device = "auto",
-    resume: Annotated[
-        bool, typer.Option("--resume", help="Go on from the last checkpoint.")
-    ] = False,
-) -> None:
-    """Train a GAN of the zoo into a run directory that `diagnose` reads."""
-    with answering(f"gancheck train {recipe} --resume --out {shlex.quote(str(out))}"):
-        from gancheck.rendering.terminal import training_bar
-        from gancheck.runner import train_recipe
-
-        with training_bar(f"training {recipe}") as advance:
-            train_recipe(
-                recipe,
-                out,
-                loss=loss,
-                steps=steps,
-                seed=seed,
-                device=device,
-                resume=resume,
-                callbacks=[advance],
-            )
-        typer.echo(f"trained: {out}\nnext:    gancheck diagnose {shlex.quote(str(out))}")
+app.command()(train)
 
 
 @app.command()
@@ -276,17 +247,18 @@ def init(
 
 @app.command()
 def audit(
-    files: Annotated[
-        list[Path], typer.Argument(help="Generator and discriminator, in this order.")
-    ],
+    files: Annotated[list[Path], typer.Argument(help="Checkpoint files of one GAN, any number.")],
     *,
-    manifest: Annotated[Path, typer.Option(help="Written by `gancheck init`.")] = Path(
-        "gancheck.toml"
-    ),
+    manifest: Annotated[
+        Path | None,
+        typer.Option(help="Written by `gancheck init`; ./gancheck.toml where there is one."),
+    ] = None,
     data: Annotated[Path | None, typer.Option(help="npz with real samples.")] = None,
     held_out: Annotated[
         Path | None, typer.Option(help="npz with samples not trained on; --data are the trained.")
     ] = None,
+    level: Level = None,
+    allow_code: AllowCode = False,
     out: Out = None,
     as_json: Json = False,
     seed: Seed = 0,
@@ -309,14 +281,13 @@ def audit(
 ) -> None:
     """Read a stranger's GAN without running its files, build it, and measure it."""
     with answering(refused=refusal(files, as_json=as_json, sarif=sarif)):
-        from gancheck.audit import diagnose as run_diagnostics
-        from gancheck.audit import game_from_files, parse_bytes
+        from gancheck.audit import parse_bytes
+        from gancheck.audit_files import Settings, audit_files
         from gancheck.baseline import read_baseline
         from gancheck.diagnosis import Plan
 
         before = read_baseline(baseline)
-        if len(files) != 2:
-            raise ValueError(f"files must be a generator and a discriminator, got {len(files)}")
+        here = Path("gancheck.toml")
         plan = Plan(
             batch_size=batch_size,
             batches=batches,
@@ -326,23 +297,23 @@ def audit(
             features=features,
             products=products,
         )
-        game, provenance = game_from_files(
-            manifest,
-            *files,
+        report = audit_files(
+            files,
+            manifest=manifest or (here if here.is_file() else None),
             data=data,
             held_out=held_out,
-            dtype=str(dtype),
-            device=device,
-            batch_norm=batch_norm.value,
-            max_memory=parse_bytes(max_memory),
-        )
-        report = run_diagnostics(
-            game,
-            plan=plan,
-            budget=budget,
-            codes=codes(only),
-            title=f"{files[0].name} and {files[1].name}",
-            provenance={**provenance, "command": command_line()},
+            settings=Settings(
+                level=None if level is None else level.value,
+                codes=codes(only),
+                plan=plan,
+                budget=budget,
+                dtype=str(dtype),
+                device=device,
+                batch_norm=batch_norm.value,
+                max_memory=parse_bytes(max_memory),
+                allow_code=allow_code,
+            ),
+            provenance={"command": command_line()},
             progress=progress,
         )
         finish(

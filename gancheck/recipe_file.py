@@ -207,7 +207,11 @@ def _content(path: Path) -> dict[str, Any]:
 
 
 def _put(content: dict[str, Any], key: str, text: str) -> None:
-    """Set one dotted key, the tables on the way made where they are not there."""
+    """Set one dotted key, the tables on the way made where they are not there.
+
+    Another `kind` begins its table anew, but for an optimiser's step size, because its other keys
+    are those of the old one. `none` takes a key away.
+    """
     *path, last = key.split(".")
     inner = content
     for name in path:
@@ -215,7 +219,14 @@ def _put(content: dict[str, Any], key: str, text: str) -> None:
         if not isinstance(below, dict):
             raise ValueError(f"--set {clean(key)}: {clean(name)} is no table, it is {below!r}")
         inner[name] = inner = dict(below)
-    inner[last] = _value(text)
+    value = _value(text)
+    if last == "kind" and inner.get("kind") != value:
+        for other in [k for k in inner if k != "lr"]:
+            del inner[other]
+    if value is None:
+        inner.pop(last, None)
+    else:
+        inner[last] = value
 
 
 def _value(text: str) -> Any:

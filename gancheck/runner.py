@@ -38,7 +38,7 @@ if TYPE_CHECKING:
     from gancheck.games.semantics import BatchNormMode
     from gancheck.training.train import Callback, Precision
 
-__all__ = ["AdamState", "Run", "diagnose_run", "load_run", "train_recipe"]
+__all__ = ["AdamState", "Run", "diagnose_run", "load_run", "recipe_of_run", "train_recipe"]
 
 _CHOSEN = ("loss", "seed", "steps", "checkpoint_every")
 _WRITTEN = {f.name for f in fields(Recipe)} | {"schema"}
@@ -163,10 +163,9 @@ class Run:
 
 
 def train_recipe(
-    source: str | Path,
+    chosen: Recipe | str | Path,
     out: str | Path,
     *,
-    changes: Mapping[str, str] | None = None,
     seed: int | None = None,
     steps: int | None = None,
     loss: str | None = None,
@@ -177,13 +176,13 @@ def train_recipe(
     deterministic: bool = False,
     callbacks: Sequence[Callback] = (),
     resume: bool = False,
+    force: bool = False,
 ) -> Run:
     """Train a recipe and return its last state.
 
     Args:
-        source: one of `gancheck.games.zoo.RECIPES`, or a TOML file.
+        chosen: a recipe, a name of `gancheck.games.zoo.RECIPES`, or a TOML file.
         out: the run directory.
-        changes: keys of the recipe to set, see `gancheck.recipe_file.read_recipe`.
         seed: see `gancheck.training.train.train`, as for all that follow.
         steps: updates of each player.
         loss: name of the losses.
@@ -194,6 +193,7 @@ def train_recipe(
         deterministic: have torch choose deterministic kernels.
         callbacks: called after each step.
         resume: go on from the newest checkpoint.
+        force: remove a run that `out` already holds; whatever else is in the directory stays.
 
     Returns:
         The run at its last step, on the CPU.
@@ -203,8 +203,13 @@ def train_recipe(
         TrainingStopped: refused, diverged or not written, see `train`.
         Interrupted: Ctrl-C; the directory is usable.
     """
+    if force and resume:
+        raise ValueError("force removes the run that resume would go on with; ask for one of them")
+    recipe = chosen if isinstance(chosen, Recipe) else read_recipe(chosen)
+    if force:
+        RunDirectory(out).remove()
     train(
-        read_recipe(source, changes),
+        recipe,
         out,
         seed=seed,
         steps=steps,
@@ -217,7 +222,17 @@ def train_recipe(
         callbacks=callbacks,
         resume=resume,
     )
-    return load_run(out)
+    return load_run(out, recipe=None if recipe.declared else recipe)
+
+
+def recipe_of_run(directory: str | Path) -> Recipe:
+    """The recipe that a run was begun with.
+
+    Raises:
+        Refused: there is no run, or its recipe has parts that no file can hold.
+    """
+    files = RunDirectory(directory)
+    return _recipe_of(files.configuration(), files, None)
 
 
 def load_run(

@@ -12,6 +12,7 @@ from __future__ import annotations
 import gzip
 import os
 import struct
+import zipfile
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -46,7 +47,7 @@ def from_npz(path: str | Path) -> ArrayData:
     if not path.exists():
         raise FileNotFoundError(f"no data at {path}; write it with numpy.savez(path, images=array)")
     try:
-        with np.load(path, allow_pickle=False) as arrays:
+        with path.open("rb") as stream, np.load(stream, allow_pickle=False) as arrays:
             have = list(arrays.files)
             name = next((n for n in ("images", "data") if n in have), None)
             if name is None:
@@ -54,7 +55,7 @@ def from_npz(path: str | Path) -> ArrayData:
                     f"{path} must hold an array images or data, it holds {', '.join(have) or 'none'}"
                 )
             values, labels = arrays[name], arrays["labels"] if "labels" in have else None
-    except (OSError, EOFError, AttributeError, KeyError) as error:
+    except (OSError, EOFError, AttributeError, TypeError, KeyError, zipfile.BadZipFile) as error:
         raise ValueError(f"{path} is no npz file that can be read: {error}") from error
     return ArrayData(
         values=_channels_first(_scaled(values, str(path))),

@@ -40,12 +40,13 @@ UpdateName = Literal[
     "alternating", "simultaneous", "extragradient", "optimistic", "consensus", "symplectic"
 ]
 
-_UNFIT = {"LBFGS", "SparseAdam", "Optimizer"}  # needs a closure; needs sparse gradients; the base
+# LBFGS needs a closure, SparseAdam sparse gradients, Muon matrices; Optimizer is the base
+_UNFIT = {"LBFGS", "SparseAdam", "Muon", "Optimizer"}
 
 OPTIMISERS: Mapping[str, type[torch.optim.Optimizer]] = MappingProxyType(
     {
         name.lower(): kind
-        for name, kind in sorted(vars(torch.optim).items())
+        for name, kind in sorted(vars(torch.optim).items(), key=lambda item: item[0].lower())
         if inspect.isclass(kind) and issubclass(kind, torch.optim.Optimizer) and name not in _UNFIT
     }
 )

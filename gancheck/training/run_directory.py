@@ -65,12 +65,24 @@ class RunDirectory:
         if self.run_json.exists() or self.steps():
             raise Refused(
                 f"{self.path} holds a run already; continue it with: {command}, "
-                "or choose another directory"
+                "choose another directory, or remove it with --force"
             )
         with self._writing(self.path):
             self.checkpoints.mkdir(parents=True, exist_ok=True)
             self.metrics.write_bytes(b"")
         self.write_configuration(configuration)
+
+    def remove(self) -> None:
+        """Remove the files of a run, and nothing else; without effect where there is none.
+
+        Raises:
+            WriteFailed: a file cannot be removed.
+        """
+        with self._writing(self.path):
+            for step in self.steps():
+                self.checkpoint(step).unlink()
+            for path in (self.metrics, self.run_json):
+                path.unlink(missing_ok=True)
 
     def write_configuration(self, configuration: Mapping[str, Any]) -> None:
         """Write run.json, atomically."""

@@ -169,7 +169,7 @@ def train(
         "streams": streams(recipe.seed),
     }
     players = _players(recipe, state, data, precision=precision, compiled=compiled)
-    command = f"gancheck train {recipe.name} --out {shlex.quote(str(out))} --resume"
+    command = f"gancheck train --resume --out {shlex.quote(str(out))}"
     with _surroundings(where, configuration):
         if resume:
             start = _continue(run, state, before, configuration)

@@ -14,6 +14,7 @@ from gancheck.games.latents import (
     categorical,
     normal,
     product,
+    read,
     truncated_normal,
     uniform,
 )
@@ -129,3 +130,35 @@ def test_a_latent_can_be_sent_to_a_worker(latent: Latent) -> None:
 def test_a_law_that_cannot_be_is_refused_in_a_sentence(build, sentence: str) -> None:
     with pytest.raises(ValueError, match=sentence):
         build()
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "normal[64]",
+        "uniform(-1, 1)[3]",
+        "uniform(0, 2.5)[3]",
+        "normal within 0.7[16]",
+        "categorical(8)[8] x normal[2]",
+        "categorical(0.5, 0.25, 0.25)[3]",
+    ],
+)
+def test_a_written_law_is_read_back_and_draws_the_same(text: str) -> None:
+    law = read(text)
+    assert law.written == text
+    again = read(law.written)
+    one, other = (x.sample(5, torch.Generator().manual_seed(0)) for x in (law, again))
+    assert torch.equal(one, other)
+
+
+def test_a_law_of_ones_own_is_not_written() -> None:
+    own = Latent(2, "normal", lambda n, g: torch.zeros(n, 2), connected_support=False)
+    assert own.written is None
+
+
+@pytest.mark.parametrize(
+    "text", ["normal", "normal[0]", "cauchy[3]", "uniform(1)[2]", "categorical(3)[4]", "", "[3]"]
+)
+def test_other_text_is_refused(text: str) -> None:
+    with pytest.raises(ValueError, match=r"must be written like|at least 1"):
+        read(text)

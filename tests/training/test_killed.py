@@ -83,7 +83,7 @@ def test_ctrl_c_saves_the_step_it_fell_into_and_says_how_to_go_on(
     step = RunDirectory(tmp_path / "a b").steps()[-1]
     assert 32 <= step < 120
     assert f"step {step} is saved" in said
-    assert f"gancheck train tiny --out '{tmp_path / 'a b'}' --resume" in said
+    assert f"gancheck train --resume --out '{tmp_path / 'a b'}'" in said
     on_cpu(tiny(steps=120), tmp_path / "a b", resume=True)
     extra = f"checkpoints/step_{step:08d}.safetensors"
     resumed = everything(tmp_path / "a b")

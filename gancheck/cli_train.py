@@ -1,0 +1,112 @@
+"""The commands that train: one recipe, and what recipes there are.
+
+Declared apart from `gancheck.cli`, which registers them; heavy imports are inside each.
+"""
+
+from __future__ import annotations
+
+import json
+import shlex
+from enum import StrEnum
+from pathlib import Path  # noqa: TC003 (typer reads annotations)
+from typing import Annotated
+
+import typer
+
+from gancheck.cli_endings import answering
+from gancheck.cli_options import Device, Json  # noqa: TC001
+
+__all__ = ["train"]
+
+
+class TrainingPrecision(StrEnum):
+    """Floating-point type of forward passes in training."""
+
+    float32 = "float32"
+    bfloat16 = "bfloat16"
+
+
+def train(
+    recipe: Annotated[
+        str | None, typer.Argument(help="A name that --list prints, or a TOML file.")
+    ] = None,
+    *,
+    out: Annotated[Path | None, typer.Option("--out", help="Run directory to make.")] = None,
+    change: Annotated[
+        list[str] | None,
+        typer.Option("--set", help="KEY=VALUE of the recipe, such as generator.kind=dcgan."),
+    ] = None,
+    loss: Annotated[str | None, typer.Option(help="Another loss than the recipe's.")] = None,
+    steps: Annotated[int | None, typer.Option(help="Another number of steps.")] = None,
+    seed: Annotated[
+        int | None, typer.Option(help="Another seed; same seed, same bytes on CPU.")
+    ] = None,
+    device: Device = "auto",
+    precision: Annotated[
+        TrainingPrecision, typer.Option(help="Of forward passes; measures stay in float32.")
+    ] = TrainingPrecision.float32,
+    compiled: Annotated[
+        bool, typer.Option("--compile", help="Run the networks through torch.compile.")
+    ] = False,
+    deterministic: Annotated[
+        bool, typer.Option("--deterministic", help="Deterministic kernels, or an error.")
+    ] = False,
+    resume: Annotated[
+        bool, typer.Option("--resume", help="Go on from the last checkpoint.")
+    ] = False,
+    force: Annotated[
+        bool, typer.Option("--force", help="Remove a run that --out already holds.")
+    ] = False,
+    listed: Annotated[bool, typer.Option("--list", help="Print the recipes and end.")] = False,
+    printed: Annotated[
+        bool, typer.Option("--print", help="Print the recipe as TOML and end.")
+    ] = False,
+    as_json: Json = False,
+) -> None:
+    """Train a GAN of the zoo or of a recipe file into a run directory that `diagnose` reads."""
+    with answering(f"gancheck train --resume --out {shlex.quote(str(out))}"):
+        if listed:
+            _print_recipes(as_json=as_json)
+            return
+        from gancheck.recipe_file import changed, read_recipe, recipe_text
+        from gancheck.rendering.terminal import training_bar
+        from gancheck.runner import recipe_of_run, train_recipe
+
+        changes = changed(change or [])
+        if recipe is not None:
+            chosen = read_recipe(recipe, changes)
+        elif resume and out is not None and not changes:
+            chosen = recipe_of_run(out)
+        else:
+            raise ValueError("recipe must be named: gancheck train --list prints those there are")
+        if printed:
+            typer.echo(recipe_text(chosen), nl=False)
+            return
+        if out is None:
+            raise ValueError("--out must name the run directory to make")
+        with training_bar(f"training {chosen.name}") as advance:
+            train_recipe(
+                chosen,
+                out,
+                loss=loss,
+                steps=steps,
+                seed=seed,
+                device=device,
+                precision=precision.value,
+                compiled=compiled,
+                deterministic=deterministic,
+                resume=resume,
+                force=force,
+                callbacks=[advance],
+            )
+        typer.echo(f"trained: {out}\nnext:    gancheck diagnose {shlex.quote(str(out))}")
+
+
+def _print_recipes(*, as_json: bool) -> None:
+    from gancheck.games.zoo import RECIPES
+
+    if as_json:
+        typer.echo(json.dumps([r.written() for r in RECIPES.values()], indent=2))
+        return
+    for recipe in RECIPES.values():
+        typer.echo(f"{recipe.name}\n    {recipe.description}")
