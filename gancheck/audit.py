@@ -8,7 +8,6 @@ what was measured is kept.
 
 from __future__ import annotations
 
-import hashlib
 import re
 import time
 from dataclasses import replace
@@ -18,21 +17,17 @@ import numpy as np
 import torch
 
 from gancheck import content
-from gancheck.checkpoints import load_pair, load_real, read_manifest
 from gancheck.diagnosis import Finding, Gallery, NotApplicable, Plan, Report, Verdict
-from gancheck.games.game import Game
 from gancheck.operators import OperatorError
 from gancheck.provenance import stamp, versions
-from gancheck.training.train import resolve_device
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
-    from pathlib import Path
 
     from gancheck.diagnosis import Diagnostic
-    from gancheck.games.semantics import BatchNormMode
+    from gancheck.games.game import Game
 
-__all__ = ["diagnose", "gallery", "game_from_files", "parse_budget", "parse_bytes"]
+__all__ = ["diagnose", "gallery", "parse_budget", "parse_bytes"]
 
 _SHOWN = 24  # samples on the page, the first ones, not selected
 _POINTS = 2000
@@ -207,76 +202,6 @@ def gallery(game: Game, *, seed: int = 0) -> Gallery:
         nearest=picture(real[distance.argmin(axis=1)]),
         note=note,
     )
-
-
-def game_from_files(
-    manifest: Path,
-    generator: Path,
-    discriminator: Path,
-    *,
-    data: Path | None = None,
-    held_out: Path | None = None,
-    dtype: str = "float32",
-    device: str = "auto",
-    batch_norm: BatchNormMode = "as-set",
-    max_memory: int | None = None,
-) -> tuple[Game, dict[str, Any]]:
-    """A game from two checkpoint files, a manifest and real samples, and where it came from.
-
-    Args:
-        manifest: TOML as `gancheck init` writes it, its TODO lines filled in.
-        generator: file of the generator's state.
-        discriminator: file of the discriminator's state.
-        data: npz with real samples; the manifest's `sample` where not given.
-        held_out: npz with samples that were not trained on; then `data` are taken for the ones that
-            were, and memorisation can be tested.
-        dtype: `float32` or `float64`, of the measurement.
-        device: `auto`, `cpu` or `cuda[:i]`.
-        batch_norm: on which statistics batch norm is measured; see `Game`.
-        max_memory: bytes that stored graphs may take; see `Game`.
-
-    Raises:
-        Refused: a file that is unsafe or cannot be read.
-        ValueError: a manifest that does not fit the files, or no data.
-    """
-    told = read_manifest(manifest)
-    source = data or (None if told.data.sample is None else told.resolve(told.data.sample))
-    if source is None:
-        raise ValueError(
-            "no real samples: give --data FILE.npz, or `sample` in the manifest's [data]"
-        )
-    pair = load_pair(told, generator, discriminator)
-    real = load_real(source, range=pair.range, shape=pair.shape)
-    unseen = None if held_out is None else load_real(held_out, range=pair.range, shape=pair.shape)
-    kind: torch.dtype = getattr(torch, dtype)
-    where = resolve_device(device)
-    game = Game(
-        pair.generator.to(device=where, dtype=kind),
-        pair.discriminator.to(device=where, dtype=kind),
-        loss=pair.objective,
-        latent=pair.noise(),
-        data=real.data,
-        batch_norm=batch_norm,
-        max_memory=max_memory,
-        labels=real.labels,
-        held_out=None if unseen is None else unseen.data,
-    )
-    files = {player: source.to_dict() for player, source in pair.provenance.items()}
-    given = {"data": (source, real), "held_out": (held_out, unseen)}
-    return game, {
-        "files": files,
-        **{
-            name: {"path": str(path), "samples": len(sample.data), "sha256": _sha256(path)}
-            for name, (path, sample) in given.items()
-            if path is not None and sample is not None
-        },
-        "notes": [*pair.notes, *real.notes, *(unseen.notes if unseen else ())],
-    }
-
-
-def _sha256(path: Path) -> str:
-    with path.open("rb") as stream:
-        return hashlib.file_digest(stream, "sha256").hexdigest()
 
 
 def _within(plan: Plan, limit: float | None, spent: float) -> Plan:

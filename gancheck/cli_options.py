@@ -9,6 +9,7 @@ from typing import Annotated
 import typer
 
 __all__ = [
+    "AllowCode",
     "Baseline",
     "BatchNorm",
     "BatchSize",
@@ -20,6 +21,7 @@ __all__ = [
     "FailOn",
     "Features",
     "Json",
+    "Level",
     "MaxMemory",
     "NormMode",
     "Only",
@@ -57,6 +59,23 @@ class NormMode(StrEnum):
     running = "running"
 
 
+class AuditLevel(StrEnum):
+    """How far an audit is to go."""
+
+    static = "static"
+    weights = "weights"
+    forward = "forward"
+    game = "game"
+
+
+Level = Annotated[
+    AuditLevel | None,
+    typer.Option("--level", help="Go so far and no further; exit 2 where it is not reached."),
+]
+AllowCode = Annotated[
+    bool,
+    typer.Option("--allow-code", help="Let the manifest's factory import your own module."),
+]
 Out = Annotated[Path | None, typer.Option("--out", help="Folder for the page and its files.")]
 Json = Annotated[bool, typer.Option("--json", help="Print the result as JSON on stdout.")]
 Seed = Annotated[int, typer.Option(help="First seed; everything drawn follows from it.")]

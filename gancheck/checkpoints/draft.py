@@ -1,19 +1,24 @@
 """What of a manifest do the files themselves say? The text that `gancheck init` writes.
 
 What follows from shapes is filled in, with the reason beside it; the rest is TODO with its
-choices. The text is valid TOML; `read_manifest` names every TODO that is left.
+choices, and where several networks have the same weights each is spelled out. The text is valid
+TOML; `Manifest.missing` names every TODO that a level of an audit still needs.
 """
 
 from __future__ import annotations
 
 import os
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from gancheck.checkpoints.activations import CHOICES
-from gancheck.checkpoints.adapters import mlp
-from gancheck.checkpoints.chain import linear_chain
+from gancheck.checkpoints.adapters import ADAPTERS, Match, matching
 from gancheck.checkpoints.guess import image_shapes
+from gancheck.checkpoints.index import Container
+from gancheck.checkpoints.layer_words import RESIDUAL
 from gancheck.checkpoints.limits import DEFAULT, Limits
+from gancheck.checkpoints.onnx_inputs import OnnxEnds, onnx_ends
+from gancheck.checkpoints.proposals import MOST
 from gancheck.checkpoints.read import read
 from gancheck.checkpoints.refusal import Refused, plain
 from gancheck.checkpoints.selection import select
@@ -22,11 +27,26 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
     from pathlib import Path
 
-    from gancheck.checkpoints.index import Index
+    from gancheck.checkpoints.adapters import Player
+    from gancheck.checkpoints.index import Index, TensorInfo
 
 __all__ = ["write_manifest"]
 
-_PLAYERS = ("generator", "discriminator")
+_PLAYERS: tuple[Player, ...] = ("generator", "discriminator")
+_SIDES = (28, 32, 64, 48, 128, 256)
+_TANH = "tanh is usual for data in [-1, 1], sigmoid for [0, 1]"
+
+
+@dataclass(slots=True)
+class _Part:
+    """One player's weights in one file."""
+
+    path: str
+    index: Index
+    key: str | None = None
+    prefix: str = ""
+    tensors: dict[str, TensorInfo] = field(default_factory=dict)
+    matches: dict[str, Match] = field(default_factory=dict)
 
 
 def write_manifest(
@@ -35,7 +55,7 @@ def write_manifest(
     """Draft a manifest for the files of one game.
 
     Args:
-        files: one or two checkpoints, in any order.
+        files: checkpoints in any order: one or two with a player each, or one with both.
         folder: where the manifest will stand, since its paths are relative to that; None leaves
             them as they were given.
         limits: budgets of the reading.
@@ -50,18 +70,17 @@ def write_manifest(
     if not 1 <= len(files) <= len(_PLAYERS):
         raise ValueError(f"files must be one or two checkpoints, got {len(files)}")
     indices = [(_relative(path, folder), read(path, limits=limits)) for path in files]
-    assigned, doubts = _assign(indices)
+    parts, doubts = _assign(indices)
+    shape, why = _shape(parts)
     lines = ["schema = 1", "", "[files]"]
-    for player in _PLAYERS:
-        if player in assigned:
-            path, index = assigned[player]
-            digest = "" if index.sha256 is None else f", sha256 = {_quote(index.sha256)}"
-            lines.append(f"{player} = {{ path = {_quote(path)}{digest} }}  # {_because(index)}")
-        else:
-            lines.append(f'{player} = {{ path = "TODO" }}  # TODO: the file of the {player}')
+    lines += [_file_line(player, parts.get(player)) for player in _PLAYERS]
     lines += [f"# {doubt}" for doubt in doubts]
-    lines += _model(assigned)
+    lines += _model(parts, shape)
+    lines += _latent(parts)
+    lines += ["", "[data]", why]
     lines += [
+        'range = "TODO"  # TODO: the least and greatest value in training, such as [-1.0, 1.0]',
+        '# sample = "real.npz"  # optional: real data, one array images or data',
         "",
         "[objective]",
         'kind = "TODO"  # TODO: minimax | non-saturating | wgan | wgan-gp | hinge | lsgan | lsgan-centred',
@@ -74,91 +93,271 @@ def _relative(path: str | Path, folder: str | Path | None) -> str:
     return str(path) if folder is None else os.path.relpath(path, folder)
 
 
-def _assign(indices: list[tuple[str, Index]]) -> tuple[dict[str, tuple[str, Index]], list[str]]:
-    """Files by the player each is; two files of the same or of no clear player are left to the owner."""
-    assigned: dict[str, tuple[str, Index]] = {}
+# --- which file is which player
+
+
+def _assign(indices: list[tuple[str, Index]]) -> tuple[dict[Player, _Part], list[str]]:
+    """Files by the player each is; two of the same or of no clear player are left to the owner."""
+    assigned: dict[Player, _Part] = {}
     doubts: list[str] = []
     for path, index in indices:
         role = index.role.value
-        if role in _PLAYERS and role not in assigned:
-            assigned[role] = (path, index)
-        else:
+        player: Player | None = next((p for p in _PLAYERS if p == role), None)
+        if player is not None and player not in assigned:
+            assigned[player] = _selected(_Part(path, index))
+        elif role == "both" and not assigned:
+            assigned |= _both(path, index)
+        if not any(part.index is index for part in assigned.values()):
             doubts.append(
                 f"TODO: {plain(path)} is {role}: {plain('; '.join(index.role.reasons), limit=200)}"
             )
     return assigned, doubts
 
 
-def _because(index: Index) -> str:
-    return plain(f"{index.role.confidence} confidence: {'; '.join(index.role.reasons)}", limit=200)
+def _both(path: str, index: Index) -> dict[Player, _Part]:
+    """The two parts of a file that holds both players, each by its key or by its prefix."""
+    from gancheck.checkpoints.guess import guess_role
+
+    firsts: dict[str, list[TensorInfo]] = {}
+    nested: set[str] = set()
+    for info in index.tensors:
+        first = info.key.split(".", 1)[0]
+        firsts.setdefault(first, []).append(info)
+        if len(info.path) > 1 and info.path[0] == first:
+            nested.add(first)
+    found: dict[Player, _Part] = {}
+    for first, infos in firsts.items():
+        role = guess_role(tuple(infos), f"{first}.x").value
+        for player in _PLAYERS:
+            if role == player and player in found:
+                return {}  # an average beside the raw weights: which one is meant is the owner's to say
+            if role == player:
+                key, prefix = (first, "") if first in nested else (None, f"{first}.")
+                found[player] = _selected(_Part(path, index, key, prefix))
+    return found
 
 
-def _widths(index: Index) -> tuple[int, ...]:
-    """The widths of a perceptron that is the whole file; empty where it is none."""
+def _selected(part: _Part) -> _Part:
     try:
-        selected = select(index)
+        part.tensors = select(part.index, key=part.key, strip_prefix=part.prefix)
     except Refused:
-        return ()
-    return linear_chain(selected).widths if mlp.match(selected).score else ()
+        return part
+    names = list(part.tensors)
+    if part.key is not None and all(name.startswith("module.") for name in names):
+        part.prefix = "module."
+        part.tensors = {name.removeprefix("module."): t for name, t in part.tensors.items()}
+    return part
 
 
-def _model(assigned: dict[str, tuple[str, Index]]) -> list[str]:
-    widths = {player: _widths(index) for player, (_, index) in assigned.items()}
-    generator, discriminator = widths.get("generator", ()), widths.get("discriminator", ())
-    fits = bool(generator or discriminator) and all(widths.values())
-    shown = "; ".join(
-        f"{player} {'-'.join(map(str, chain))}" for player, chain in widths.items() if chain
+def _file_line(player: Player, part: _Part | None) -> str:
+    if part is None:
+        return f'{player} = {{ path = "TODO" }}  # TODO: the file of the {player}'
+    inside = f", key = {_quote(part.key)}" if part.key is not None else ""
+    inside += f", strip_prefix = {_quote(part.prefix)}" if part.prefix else ""
+    reasons = plain(
+        f"{part.index.role.confidence} confidence: {'; '.join(part.index.role.reasons)}", limit=200
     )
-    adapter = (
-        f'adapter = "mlp"  # high confidence: 2-D weights chain, {shown}'
-        if fits
-        else 'adapter = "TODO"  # TODO: mlp is the only one; these weights are not seen to fit it'
+    sha = _quote(part.index.sha256 or "")
+    return f"{player} = {{ path = {_quote(part.path)}{inside}, sha256 = {sha} }}  # {reasons}"
+
+
+# --- the shape of one sample
+
+
+def _shape(parts: dict[Player, _Part]) -> tuple[tuple[int, ...] | None, str]:
+    """Both players' say about one sample, and the line of the manifest."""
+    sizes: dict[Player, set[tuple[int, ...]]] = {}
+    for player, part in parts.items():
+        found = _sizes(player, part)
+        if found:
+            sizes[player] = found
+    if not sizes:
+        return None, 'shape = "TODO"  # TODO: of one sample, channels first'
+    common = set.intersection(*sizes.values())
+    both = len(sizes) == len(_PLAYERS)
+    if not common:
+        told = "; ".join(f"the {p} {_ways(s)}" for p, s in sizes.items())
+        return None, f'shape = "TODO"  # TODO: the players differ: {told}'
+    witness = "both players agree on it" if both else f"by the {next(iter(sizes))} alone"
+    if len(common) == 1:
+        (shape,) = common
+        sure = "high" if both else "medium"
+        return shape, f"shape = {list(shape)}  # {sure} confidence: {witness}"
+    return None, f'shape = "TODO"  # TODO: {witness}: {_ways(common)}'
+
+
+def _ways(shapes: set[tuple[int, ...]]) -> str:
+    return " or ".join(str(list(shape)) for shape in sorted(shapes))
+
+
+def _sizes(player: Player, part: _Part) -> set[tuple[int, ...]]:
+    """Shapes of a sample that this player's weights fit."""
+    ends = onnx_ends(part.index)
+    if ends is not None:
+        return {ends.output} if len(ends.output) == 3 and all(ends.output) else set()
+    if not part.tensors:
+        return set()
+    flat = matching(part.tensors, player=player).get("mlp")
+    if flat is not None:
+        linear = [p for p in flat.order if p.kind == "linear"]
+        size = linear[-1].shape[0] if player == "generator" else linear[0].shape[1]
+        return set(image_shapes(size)) or {(size,)}
+    kernels = [info.shape for info in part.tensors.values() if len(info.shape) == 4]
+    if not kernels:
+        return set()
+    channels = kernels[0][1:2] if player == "discriminator" else kernels[-1][:2]
+    found: set[tuple[int, ...]] = set()
+    for side in _SIDES:
+        for channel in {c for c in channels if c <= 6}:
+            shape = (channel, side, side)
+            if matching(part.tensors, player=player, shape=shape):
+                found.add(shape)
+    return found
+
+
+# --- the model
+
+
+def _model(parts: dict[Player, _Part], shape: tuple[int, ...] | None) -> list[str]:
+    for player, part in parts.items():
+        if part.tensors:
+            part.matches = matching(part.tensors, player=player, shape=shape)
+    names: dict[Player, list[str]] = {player: _adapters(part) for player, part in parts.items()}
+    lines = ["", "[model]", *_adapter_lines(parts, names)]
+    activation: dict[str, str] = {}
+    for player, part in parts.items():
+        usual = [n for n in names[player] if n in ("mlp", "dcgan", "sngan")]
+        prefix = "" if player == "generator" else "d_"
+        if usual or not names[player]:
+            activation[f"{prefix}hidden"] = CHOICES
+            ends = "sigmoid | logit, what the discriminator ends in"
+            activation[f"{prefix}output"] = ends if prefix else f"the same choices; {_TANH}"
+        lines += _layer_lines(player, part, usual, shape)
+    for player in _PLAYERS:
+        if player not in parts:
+            prefix = "" if player == "generator" else "d_"
+            activation.setdefault(f"{prefix}hidden", CHOICES)
+            activation.setdefault(
+                f"{prefix}output",
+                "sigmoid | logit, what the discriminator ends in"
+                if prefix
+                else f"the same choices; {_TANH}",
+            )
+    lines.append("[model.activation]  # a state dict holds no activation")
+    order = ("hidden", "output", "d_hidden", "d_output")
+    lines += [f'{key} = "TODO"  # TODO: {activation[key]}' for key in order if key in activation]
+    return lines
+
+
+def _adapters(part: _Part) -> list[str]:
+    if part.index.container is Container.onnx:
+        return ["onnx"]
+    return [name for name, match in part.matches.items() if match.score]
+
+
+def _adapter_lines(parts: dict[Player, _Part], names: dict[Player, list[str]]) -> list[str]:
+    single = {found[0] for found in names.values() if len(found) == 1}
+    if names and len(single) == 1 and all(len(found) == 1 for found in names.values()):
+        (name,) = single
+        why = "; ".join(
+            f"{player}: {plain(part.matches[name].reasons[0], limit=120) if name in part.matches else 'an ONNX file'}"
+            for player, part in parts.items()
+        )
+        return [f'adapter = "{name}"  # high confidence: {why}']
+    if names and all(len(found) == 1 for found in names.values()):
+        inner = ", ".join(f'{player} = "{found[0]}"' for player, found in names.items())
+        return [f"adapter = {{ {inner} }}"]
+    fits = "; ".join(
+        f"{player}'s weights fit {' and '.join(found) or 'none that is built by itself'}"
+        for player, found in names.items()
     )
-    latent = (
-        f"size = {generator[0]}  # high confidence: the inputs of the generator's first layer"
-        if generator
-        else 'size = "TODO"  # TODO: the length of z'
-    )
+    choices = " | ".join(ADAPTERS)
+    return [f'adapter = "TODO"  # TODO: {choices}; {fits or "no file is known"}']
+
+
+def _layer_lines(
+    player: Player, part: _Part, usual: list[str], shape: tuple[int, ...] | None
+) -> list[str]:
+    """The proposed layers: a line where there is one, else TODO and each of them as a comment."""
+    if not usual or usual == ["mlp"]:
+        return []
+    key = f"{player}_layers"
+    proposed = [words for name in usual for words in part.matches[name].proposals]
+    norms = any(word.startswith(("batch_norm", *RESIDUAL)) for words in proposed for word in words)
+    eps = "; batch_norm:0.8 where it was made so" if norms else ""
+    if len(proposed) == 1:
+        return [
+            f"{key} = {_list(proposed[0])}  # medium confidence: of the usual networks the one with these weights; strides, paddings and epsilons are in no weight{eps}"
+        ]
+    if shape is None:
+        return _for_each_shape(key, player, part, usual)
+    if not proposed:
+        return [f'{key} = "TODO"  # TODO: its layers in order; no usual network has these weights']
+    many = f"more than {MOST} networks" if len(proposed) > MOST else f"{len(proposed)} networks"
     return [
-        "",
-        "[model]",
-        adapter,
-        "[model.activation]  # a state dict holds no activation",
-        f'hidden = "TODO"  # TODO: {CHOICES}',
-        'output = "TODO"  # TODO: the same choices; tanh is usual for data in [-1, 1], sigmoid for [0, 1]',
-        'd_hidden = "TODO"  # TODO: the same choices; leaky_relu:0.2 is usual',
-        'd_output = "TODO"  # TODO: sigmoid | logit, what the discriminator ends in',
-        "",
-        "[latent]",
-        latent,
-        'law = "TODO"  # TODO: normal | uniform | truncated_normal:BOUND',
-        "",
-        "[data]",
-        _shape(generator, discriminator),
-        'range = "TODO"  # TODO: the least and greatest value in training, such as [-1.0, 1.0]',
-        '# sample = "real.npz"  # optional: real data, one array images or data',
+        f'{key} = "TODO"  # TODO: {many} have these weights{eps}',
+        *(f"# {key} = {_list(words)}" for words in proposed[:MOST]),
     ]
 
 
-def _shape(generator: tuple[int, ...], discriminator: tuple[int, ...]) -> str:
-    sizes = {*generator[-1:], *discriminator[:1]}
-    if len(sizes) != 1:
-        seen = (
-            f"the generator returns {generator[-1]} numbers and the discriminator takes {discriminator[0]}"
-            if sizes
-            else "of one sample, channels first"
-        )
-        return f'shape = "TODO"  # TODO: {seen}'
-    (size,) = sizes
-    pictures = image_shapes(size)
-    both = bool(generator and discriminator)
-    witness = "both players agree on" if both else "one player has"
-    if len(pictures) == 1:
-        return f"shape = {list(pictures[0])}  # {'high' if both else 'medium'} confidence: {witness} {size} numbers, a square picture in one way"
-    ways = (
-        " or ".join(str(list(picture)) for picture in pictures) or f"[{size}] if it is no picture"
-    )
-    return f'shape = "TODO"  # TODO: {witness} {size} numbers: {ways}'
+def _for_each_shape(key: str, player: Player, part: _Part, usual: list[str]) -> list[str]:
+    lines = [f'{key} = "TODO"  # TODO: its layers, which depend on data.shape']
+    for shape in sorted(_sizes(player, part)):
+        found = matching(part.tensors, player=player, shape=shape)
+        proposed = [w for name in usual if name in found for w in found[name].proposals]
+        lines += [f"# {key} = {_list(words)}  # for {list(shape)}" for words in proposed[:MOST]]
+    return lines
+
+
+def _list(words: Sequence[str]) -> str:
+    return "[" + ", ".join(f'"{word}"' for word in words) + "]"
+
+
+# --- the latent law
+
+
+def _latent(parts: dict[Player, _Part]) -> list[str]:
+    part = parts.get("generator")
+    size, why, condition = "", "the length of z", list[str]()
+    if part is not None:
+        ends = onnx_ends(part.index)
+        if ends is not None:
+            size, why, condition = _onnx_latent(ends)
+        elif part.tensors:
+            size = _first_inputs(part)
+            why = "the inputs of the generator's first layer"
+    line = f"size = {size}  # high confidence: {why}" if size else f'size = "TODO"  # TODO: {why}'
+    law = 'law = "TODO"  # TODO: normal | uniform | truncated_normal:BOUND'
+    return ["", "[latent]", line, law, *condition]
+
+
+def _first_inputs(part: _Part) -> str:
+    for match in part.matches.values():
+        if match.order:
+            first = match.order[0]
+            if first.kind == "linear":
+                return str(first.shape[1])
+            if first.kind == "conv":
+                return str(first.shape[0])
+    return ""
+
+
+def _onnx_latent(ends: OnnxEnds) -> tuple[str, str, list[str]]:
+    if len(ends.inputs) == 1:
+        (one,) = ends.inputs.values()
+        return str(one), "the numbers of the model's input", []
+    if len(ends.inputs) != 2:
+        return "", "the numbers of the model's noise input", []
+    (noise, size), (label, classes) = sorted(ends.inputs.items(), key=lambda item: -item[1])
+    condition = [
+        "",
+        f"[condition]  # medium confidence: the input {plain(label, limit=60)} beside {plain(noise, limit=60)}",
+    ]
+    if classes > 1:
+        condition += [f"classes = {classes}", 'encoding = "one_hot"']
+    else:
+        condition += ['classes = "TODO"  # TODO: how many', 'encoding = "index"']
+    return str(size), f"the numbers of the input {plain(noise, limit=60)}", condition
 
 
 def _quote(text: str) -> str:

@@ -1,7 +1,8 @@
 """What can no file say about its game? The manifest, checked when it is read.
 
-`gancheck.toml` holds what shapes do not: activations, the latent law, the scale of the data, the
-objective. Every error names the key, the value it has, and what it may be.
+`gancheck.toml` holds what shapes do not: activations, strides, the latent law, the scale of the
+data, the objective. What is left out or TODO is not guessed: `Manifest.missing` says what a level of
+an audit still needs. Every error names the key, the value it has, and what it may be.
 """
 
 from __future__ import annotations
@@ -22,13 +23,19 @@ from pydantic import (
     ValidationError,
 )
 
-from gancheck.checkpoints.activations import check_activation
+from gancheck.checkpoints.activations import CHOICES, check_activation
+from gancheck.checkpoints.adapters import ADAPTERS, LAYERED, Player
+from gancheck.checkpoints.layer_words import RESIDUAL, check_words
 from gancheck.checkpoints.refusal import plain
 
-__all__ = ["OBJECTIVES", "FileEntry", "Manifest", "ManifestError", "read_manifest"]
+__all__ = ["OBJECTIVES", "FileEntry", "Level", "Manifest", "ManifestError", "read_manifest"]
+
+Level = Literal["static", "weights", "forward", "game"]
 
 OBJECTIVES = ("minimax", "non-saturating", "wgan", "wgan-gp", "hinge", "lsgan", "lsgan-centred")
 _LAWS = "normal | uniform | truncated_normal:BOUND"
+_ENDS_IN = "sigmoid | logit, what the discriminator ends in"
+_TODO = "TODO"
 _LONGEST = 2**20  # bytes of a manifest
 
 
@@ -70,6 +77,22 @@ def _range(value: Any) -> tuple[float, float]:
     return numbers[0], numbers[1]
 
 
+def _words(texts: tuple[str, ...]) -> tuple[str, ...]:
+    return check_words(texts)
+
+
+def _function(text: str) -> str:
+    module, _, function = text.partition(":")
+    if not all(name.isidentifier() for name in (*module.split("."), function)):
+        raise ValueError(f"must be MODULE:FUNCTION, got {text!r}")
+    return text
+
+
+def _for_each_player(value: Any) -> Any:
+    """One name stands for both players."""
+    return {"generator": value, "discriminator": value} if isinstance(value, str) else value
+
+
 def _whole(value: Any) -> Any:
     """TOML tells integers, booleans and floats apart, and so does a size."""
     if isinstance(value, bool) or not isinstance(value, int):
@@ -78,6 +101,9 @@ def _whole(value: Any) -> Any:
 
 
 _Activation = Annotated[str, AfterValidator(_activation)]
+_Words = Annotated[tuple[str, ...], AfterValidator(_words)]
+_Function = Annotated[str, AfterValidator(_function)]
+_Adapter = Literal["mlp", "dcgan", "sngan", "stylegan2", "onnx", "factory"]
 _Count = Annotated[int, BeforeValidator(_whole), Field(ge=1, le=2**24)]
 
 
@@ -97,8 +123,8 @@ class FileEntry(_Part):
 class Files(_Part):
     """The files of the game; paths are relative to the manifest's folder."""
 
-    generator: FileEntry
-    discriminator: FileEntry
+    generator: FileEntry | None = None
+    discriminator: FileEntry | None = None
     optimizer_g: FileEntry | None = None
     optimizer_d: FileEntry | None = None
 
@@ -106,42 +132,74 @@ class Files(_Part):
 class Activations(_Part):
     """The activations, which no state dict holds."""
 
-    hidden: _Activation
-    output: _Activation
-    d_hidden: _Activation
-    d_output: Literal["sigmoid", "logit"]
+    hidden: _Activation | None = None
+    output: _Activation | None = None
+    d_hidden: _Activation | None = None
+    d_output: Literal["sigmoid", "logit"] | None = None
+
+
+class Adapters(_Part):
+    """An adapter for each player, where they differ."""
+
+    generator: _Adapter | None = None
+    discriminator: _Adapter | None = None
+
+
+class Functions(_Part):
+    """The user's own code that makes a player without weights: MODULE:FUNCTION."""
+
+    generator: _Function | None = None
+    discriminator: _Function | None = None
 
 
 class Model(_Part):
     """How modules are built."""
 
-    adapter: Literal["mlp"]
-    activation: Activations
+    adapter: Annotated[Adapters, BeforeValidator(_for_each_player)] = Adapters()
+    activation: Activations = Activations()
+    generator_layers: _Words | None = None
+    discriminator_layers: _Words | None = None
+    factory: Functions = Functions()
+
+    def adapter_of(self, player: Player) -> str | None:
+        """The adapter of one player."""
+        return getattr(self.adapter, player)
+
+    def layers_of(self, player: Player) -> tuple[str, ...] | None:
+        """The layer words of one player."""
+        return self.generator_layers if player == "generator" else self.discriminator_layers
+
+    def activations_of(self, player: Player) -> tuple[str | None, str | None]:
+        """What `hidden` and `output` mean for one player; a sigmoid end is left out."""
+        spec = self.activation
+        if player == "generator":
+            return spec.hidden, spec.output
+        return spec.d_hidden, None if spec.d_output is None else "none"
 
 
 class Latent(_Part):
     """The law that the generator's input has."""
 
-    size: _Count
-    law: Annotated[str, AfterValidator(_law)]
+    size: _Count | None = None
+    law: Annotated[str, AfterValidator(_law)] | None = None
 
     @property
     def name(self) -> str:
         """The law without its bound."""
-        return self.law.partition(":")[0]
+        return (self.law or "").partition(":")[0]
 
     @property
     def bound(self) -> float | None:
         """Where a truncated normal is cut, in standard deviations; None for the other laws."""
-        bound = self.law.partition(":")[2]
+        bound = (self.law or "").partition(":")[2]
         return float(bound) if bound else None
 
 
 class Data(_Part):
     """The data as the discriminator saw it in training."""
 
-    shape: Annotated[tuple[_Count, ...], Field(min_length=1, max_length=8)]
-    range: Annotated[tuple[float, float], BeforeValidator(_range)]
+    shape: Annotated[tuple[_Count, ...], Field(min_length=1, max_length=8)] | None = None
+    range: Annotated[tuple[float, float], BeforeValidator(_range)] | None = None
     sample: str | None = None
 
 
@@ -155,20 +213,68 @@ class Condition(_Part):
 class Objective(_Part):
     """The loss that the game was trained with."""
 
-    kind: Literal["minimax", "non-saturating", "wgan", "wgan-gp", "hinge", "lsgan", "lsgan-centred"]
+    kind: (
+        Literal["minimax", "non-saturating", "wgan", "wgan-gp", "hinge", "lsgan", "lsgan-centred"]
+        | None
+    ) = None
 
 
 class Manifest(_Part):
-    """A whole manifest of schema 1."""
+    """A whole manifest of schema 1, of which what is not known is None."""
 
     version: Annotated[Literal[1], Field(alias="schema")]
-    files: Files
-    model: Model
-    latent: Latent
-    data: Data
+    files: Files = Files()
+    model: Model = Model()
+    latent: Latent = Latent()
+    data: Data = Data()
     condition: Condition | None = None
-    objective: Objective
+    objective: Objective = Objective()
     _folder: Path = PrivateAttr(default=Path())
+
+    def missing(self, level: Level) -> list[str]:
+        """What a level needs and the manifest does not say: a line a key, with its choices.
+
+        `static` and `weights` need nothing, `forward` the generator, `game` both players.
+        """
+        lines: list[str] = []
+        if level in ("forward", "game"):
+            lines += self._of_player("generator")
+            lines += _absent(self.latent, "latent", size="the length of z", law=_LAWS)
+            lines += _absent(
+                self.data,
+                "data",
+                shape="of one sample, channels first, such as [1, 28, 28]",
+                range="the least and greatest value in training, such as [-1.0, 1.0]",
+            )
+        if level == "game":
+            lines += self._of_player("discriminator")
+            lines += _absent(self.objective, "objective", kind=" | ".join(OBJECTIVES))
+        return lines
+
+    def _of_player(self, player: Player) -> list[str]:
+        model = self.model
+        lines = _absent(self.files, "files", **{player: f"the {player}'s file"})
+        adapter = model.adapter_of(player)
+        if adapter is None:
+            return [*lines, f"model.adapter: {' | '.join(ADAPTERS)}"]
+        if adapter == "factory":
+            lines += _absent(model.factory, "model.factory", **{player: "MODULE:FUNCTION"})
+        if adapter == "factory" and player == "discriminator":
+            lines += _absent(model.activation, "model.activation", d_output=_ENDS_IN)
+        if adapter not in LAYERED:
+            return lines
+        layers = model.layers_of(player)
+        if layers is None and adapter != "mlp":
+            lines.append(f"model.{player}_layers: a list of layers; gancheck init proposes them")
+        prefix = "" if player == "generator" else "d_"
+        needed = {f"{prefix}hidden": CHOICES, f"{prefix}output": _ENDS_IN if prefix else CHOICES}
+        if layers is not None and not prefix:
+            needed = {word: choices for word, choices in needed.items() if word in layers}
+        elif layers is not None and "hidden" not in layers and not _residual(layers):
+            del needed["d_hidden"]
+        if layers is not None and not prefix and _residual(layers):
+            needed["hidden"] = CHOICES
+        return lines + _absent(model.activation, "model.activation", **needed)
 
     @classmethod
     def standing_in(cls, folder: Path, content: dict[str, Any]) -> Manifest:
@@ -186,11 +292,38 @@ class Manifest(_Part):
         return self._folder / path
 
 
-def read_manifest(path: str | Path) -> Manifest:
+def _absent(part: BaseModel, name: str, **choices: str) -> list[str]:
+    return [f"{name}.{key}: {what}" for key, what in choices.items() if getattr(part, key) is None]
+
+
+def _residual(layers: tuple[str, ...]) -> bool:
+    return any(word in RESIDUAL for word in layers)
+
+
+def _without_todo(content: dict[str, Any]) -> dict[str, Any]:
+    """The same content without what is marked TODO, and without files of which nothing is left."""
+
+    def kept(value: Any) -> Any:
+        if not isinstance(value, dict):
+            return value
+        return {key: kept(inner) for key, inner in value.items() if inner != _TODO}
+
+    known = kept(content)
+    if isinstance(known.get("files"), dict):
+        known["files"] = {key: entry for key, entry in known["files"].items() if entry != {}}
+    return known
+
+
+def read_manifest(path: str | Path, *, level: Level = "game") -> Manifest:
     """Read and check a manifest.
 
+    Args:
+        path: a TOML file.
+        level: of the audit that it must be enough for; `static` takes any that is not wrong.
+
     Raises:
-        ManifestError: it cannot be read, is no TOML, or has keys or values that it may not have.
+        ManifestError: it cannot be read, is no TOML, has keys or values that it may not have, or
+            leaves out what the level needs.
     """
     place = Path(path)
     try:
@@ -206,12 +339,21 @@ def read_manifest(path: str | Path) -> Manifest:
     except (tomllib.TOMLDecodeError, UnicodeDecodeError, RecursionError) as error:
         raise ManifestError(f"{plain(str(path))} is no TOML: {plain(str(error))}") from None
     try:
-        return Manifest.standing_in(place.parent, content)
+        manifest = Manifest.standing_in(place.parent, _without_todo(content))
     except ValidationError as error:
         lines = [_line(issue) for issue in error.errors(include_url=False)]
-        raise ManifestError(
-            f"{plain(str(path))}:\n" + "\n".join(f"  {line}" for line in lines)
-        ) from None
+        raise _wrong(path, lines) from None
+    lines = [
+        f"{line.partition(':')[0]}: missing, it must be{line.partition(':')[2]}"
+        for line in manifest.missing(level)
+    ]
+    if lines:
+        raise _wrong(path, lines)
+    return manifest
+
+
+def _wrong(path: str | Path, lines: list[str]) -> ManifestError:
+    return ManifestError(f"{plain(str(path))}:\n" + "\n".join(f"  {line}" for line in lines))
 
 
 def _line(issue: Any) -> str:

@@ -1,104 +1,113 @@
-"""From a manifest and two files to the two modules of a game."""
+"""From a manifest and its files to the modules of a game, or to the generator alone."""
 
 from __future__ import annotations
 
 import math
 from dataclasses import dataclass
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import torch
+from torch import nn
 
-from gancheck.checkpoints.adapters import mlp
 from gancheck.checkpoints.limits import DEFAULT, Limits
-from gancheck.checkpoints.load import build_tensors
-from gancheck.checkpoints.read import examine, snapshot
+from gancheck.checkpoints.manifest import ManifestError
+from gancheck.checkpoints.player import BuiltPlayer, Provenance, build_player
+from gancheck.checkpoints.read import read
 from gancheck.checkpoints.refusal import Refused, plain
-from gancheck.checkpoints.selection import select
 from gancheck.games import latents
 
 if TYPE_CHECKING:
-    from torch import nn
+    from pathlib import Path
 
-    from gancheck.checkpoints.index import Index
-    from gancheck.checkpoints.manifest import FileEntry, Latent, Manifest
+    from gancheck.checkpoints.manifest import Latent, Manifest
 
-__all__ = ["Pair", "Provenance", "load_pair"]
+__all__ = ["Alone", "Pair", "Provenance", "load_generator", "load_pair"]
 
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Provenance:
-    """Where one module's weights come from.
-
-    Attributes:
-        path: as given.
-        sha256: of the whole file.
-        container: how it was wrapped.
-        globals: what its pickle named.
-        consumed: number of tensors that went into the module.
-        unconsumed: keys that no layer took.
-        left_out: tensors of the file outside the manifest's key and prefix.
-        reasons: why the adapter fits.
-        hypotheses: what the shapes cannot show and the build took for granted.
-    """
-
-    path: str
-    sha256: str
-    container: str
-    globals: tuple[str, ...]
-    consumed: int
-    unconsumed: tuple[str, ...]
-    left_out: int
-    reasons: tuple[str, ...]
-    hypotheses: tuple[str, ...]
-
-    def to_dict(self) -> dict[str, Any]:
-        """Plain JSON values, every string of the file escaped."""
-        return {
-            "path": plain(self.path, limit=400),
-            "sha256": self.sha256,
-            "container": self.container,
-            "globals": [plain(name) for name in self.globals],
-            "consumed": self.consumed,
-            "unconsumed": [plain(name) for name in self.unconsumed],
-            "left_out": self.left_out,
-            "reasons": list(self.reasons),
-            "hypotheses": list(self.hypotheses),
-        }
+_WITH_CODE = ("factory", "onnx")
+_BATCH_NORMS = (nn.BatchNorm1d, nn.BatchNorm2d, nn.BatchNorm3d)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Pair:
-    """Two players, and what is needed to let them play.
+class Alone:
+    """A generator, and what is needed to draw from it.
 
     Attributes:
-        generator: [n, latent.size] -> [n, product of shape]: samples stay flat, and so does the
-            real data that `load_real` returns.
-        discriminator: [n, product of shape] -> [n, 1], a logit, also where training ended it in a
-            sigmoid.
+        generator: [n, latent.size and classes] -> [n, *sample_shape], in evaluation mode.
         latent: size and law (`name`, and `bound` of a truncated normal).
         range: of the numbers in training.
         shape: of one sample, channels first.
-        objective: the loss that the game was trained with.
+        sample_shape: of one sample as the modules take and return it: `shape`, or flat.
+        classes: of a conditional generator; 0 where it is not.
         notes: choices of the build that a reader of the report should know.
-        provenance: of "generator" and "discriminator".
+        provenance: of "generator", and of "discriminator" in a pair.
     """
 
     generator: nn.Module
-    discriminator: nn.Module
     latent: Latent
     range: tuple[float, float]
     shape: tuple[int, ...]
-    objective: str
+    sample_shape: tuple[int, ...]
+    classes: int = 0
     notes: tuple[str, ...]
     provenance: dict[str, Provenance]
 
     def noise(self) -> latents.Latent:
-        """The latent law as a `gancheck.Game` takes it; `uniform` is on [-1, 1]."""
-        size = self.latent.size
+        """The latent law as a `gancheck.Game` takes it; `uniform` is on [-1, 1].
+
+        Of a conditional generator noise and a class, every class equally likely.
+        """
+        size = self.latent.size or 0
         if self.latent.bound is not None:
-            return latents.truncated_normal(size, threshold=self.latent.bound)
-        return latents.normal(size) if self.latent.name == "normal" else latents.uniform(size)
+            law = latents.truncated_normal(size, threshold=self.latent.bound)
+        else:
+            law = latents.normal(size) if self.latent.name == "normal" else latents.uniform(size)
+        return latents.product(law, latents.categorical(self.classes)) if self.classes else law
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Pair(Alone):
+    """Two players, and what is needed to let them play.
+
+    Attributes:
+        discriminator: [n, *sample_shape] -> [n, 1].
+        probability: whether it ends in a sigmoid (code of the owner's); else it returns a logit,
+            also where training ended it in a sigmoid.
+        objective: the loss that the game was trained with.
+    """
+
+    discriminator: nn.Module
+    probability: bool = False
+    objective: str
+
+
+def load_generator(
+    manifest: Manifest,
+    path: str | Path | None = None,
+    *,
+    limits: Limits = DEFAULT,
+    allow_code: bool = False,
+) -> Alone:
+    """Build the generator of a manifest alone.
+
+    Args:
+        manifest: what `read_manifest(path, level="forward")` returned.
+        path: instead of the manifest's own path.
+        limits: budgets of the reading.
+        allow_code: whether the `factory` adapter may import the user's own module.
+
+    Raises:
+        ManifestError: the manifest leaves out what a generator needs.
+        Refused: as `build_player`; or it returns samples of another shape.
+    """
+    _require(manifest, "forward")
+    built = build_player("generator", manifest, path, limits=limits, allow_code=allow_code)
+    return Alone(
+        generator=built.module,
+        sample_shape=_returned(built, manifest),
+        notes=tuple(_notes(built)),
+        provenance={"generator": built.source},
+        **_common(manifest, built),
+    )
 
 
 def load_pair(
@@ -107,6 +116,7 @@ def load_pair(
     discriminator_path: str | Path | None = None,
     *,
     limits: Limits = DEFAULT,
+    allow_code: bool = False,
 ) -> Pair:
     """Build both players of a manifest.
 
@@ -115,146 +125,151 @@ def load_pair(
         generator_path: instead of the manifest's own path.
         discriminator_path: the same.
         limits: budgets of the reading.
+        allow_code: whether the `factory` adapter may import the user's own module.
 
     Raises:
+        ManifestError: the manifest leaves out what a game needs.
         Refused: a file is unsafe, unreadable or another than the manifest's sha256 says, its
             tensors do not fit the adapter or each other, or hold numbers that are not finite.
     """
+    _require(manifest, "game")
+    g = build_player("generator", manifest, generator_path, limits=limits, allow_code=allow_code)
+    made = _returned(g, manifest)
+    _check_apart(manifest, g.source, discriminator_path, limits)
+    d = build_player(
+        "discriminator", manifest, discriminator_path, limits=limits, allow_code=allow_code
+    )
     if manifest.condition is not None:
         raise Refused(
-            "the manifest says that the game is conditional, which the mlp adapter does not build",
-            way_out="leave [condition] out",
+            "the manifest says that the game is conditional: its discriminator takes labels, which no measure here gives it",
+            way_out="audit the generator alone, to the level forward",
         )
-    spec = manifest.model.activation
-    generator, g_source = _player(
-        "generator",
-        manifest,
-        manifest.files.generator,
-        generator_path,
-        (spec.hidden, spec.output),
-        limits,
-    )
-    discriminator, d_source = _player(
-        "discriminator",
-        manifest,
-        manifest.files.discriminator,
-        discriminator_path,
-        (spec.d_hidden, "none"),
-        limits,
-    )
-    if (
-        g_source.sha256 == d_source.sha256
-        and manifest.files.generator.key == manifest.files.discriminator.key
-    ):
-        same_part = (
-            manifest.files.generator.strip_prefix == manifest.files.discriminator.strip_prefix
+    takes = d.takes or made
+    if math.prod(made) != math.prod(takes):
+        raise Refused(
+            f"the generator returns {math.prod(made)} numbers and the discriminator takes {math.prod(takes)}: they did not play each other"
         )
-        if same_part:
-            raise Refused("generator and discriminator are the same tensors of the same file")
-    _check_ends(manifest, generator, discriminator)
+    ends = manifest.model.activation.d_output
+    with_code = d.source.adapter in _WITH_CODE
+    _check_one(d, takes)
     notes = [
-        "samples and data stay flat, as the first linear layer takes them",
-        "the discriminator's sigmoid end is left out: it returns the logit"
-        if spec.d_output == "sigmoid"
+        "samples and data stay flat, as the first linear layer takes them"
+        if len(takes) == 1
+        else f"samples and data have the shape {'x'.join(map(str, takes))}",
+        f"the discriminator ends in a {ends}, as the manifest says"
+        if with_code
+        else "the discriminator's sigmoid end is left out: it returns the logit"
+        if ends == "sigmoid"
         else "the discriminator's last layer is taken as the logit",
-    ]
-    notes += [
-        f"{name}: {len(source.unconsumed)} tensors were used by no layer, {plain(source.unconsumed[0])} among them"
-        for name, source in (("generator", g_source), ("discriminator", d_source))
-        if source.unconsumed
+        *_notes(g),
+        *_notes(d),
     ]
     return Pair(
-        generator=generator,
-        discriminator=discriminator,
-        latent=manifest.latent,
-        range=manifest.data.range,
-        shape=manifest.data.shape,
-        objective=manifest.objective.kind,
-        notes=tuple(notes),
-        provenance={"generator": g_source, "discriminator": d_source},
+        generator=g.module if made == takes else nn.Sequential(g.module, _reshape(takes)).eval(),
+        discriminator=d.module,
+        probability=with_code and ends == "sigmoid",
+        objective=manifest.objective.kind or "",
+        sample_shape=takes,
+        notes=tuple(dict.fromkeys(notes)),
+        provenance={"generator": g.source, "discriminator": d.source},
+        **_common(manifest, g),
     )
 
 
-def _player(
-    name: str,
-    manifest: Manifest,
-    entry: FileEntry,
-    path: str | Path | None,
-    activations: tuple[str, str],
-    limits: Limits,
-) -> tuple[nn.Sequential, Provenance]:
-    place = manifest.resolve(entry.path) if path is None else Path(path)
-    data = snapshot(place, limits=limits)
-    index = examine(
-        data, name=place.name, limits=limits, full=True
-    )  # it is built to its end anyway
-    if entry.sha256 is not None and entry.sha256 != index.sha256:
-        raise Refused(
-            f"{name} {plain(place.name)} is not the file of the manifest: its sha256 is {index.sha256}, expected {entry.sha256}"
+def _require(manifest: Manifest, level: str) -> None:
+    lines = manifest.missing("game" if level == "game" else "forward")
+    if lines:
+        raise ManifestError(
+            f"the manifest leaves out what the level {level} needs: {'; '.join(lines)}"
         )
-    selected = select(index, key=entry.key, strip_prefix=entry.strip_prefix)
-    match = mlp.match(selected)
-    if match.score == 0:
+
+
+def _common(manifest: Manifest, built: BuiltPlayer) -> dict[str, Any]:
+    condition = manifest.condition
+    if condition is not None and built.source.adapter not in _WITH_CODE:
         raise Refused(
-            f"{name} {plain(place.name)} is no multilayer perceptron: {match.reasons[0]}",
-            way_out=_parts(index, entry),
+            f"the manifest says that the game is conditional, which the {built.source.adapter} adapter does not build",
+            way_out="leave [condition] out",
         )
-    tensors = build_tensors(data, selected)
-    _check_finite(name, tensors)
-    module = mlp.build(tensors, hidden=activations[0], output=activations[1])
-    source = Provenance(
-        path=str(place),
-        sha256=index.sha256 or "",
-        container=str(index.container),
-        globals=index.globals,
-        consumed=len(selected) - len(match.unconsumed),
-        unconsumed=match.unconsumed,
-        left_out=len(index.tensors) - len(selected),
-        reasons=match.reasons,
-        hypotheses=match.hypotheses,
+    return {
+        "latent": manifest.latent,
+        "range": manifest.data.range,
+        "shape": manifest.data.shape,
+        "classes": 0 if condition is None else condition.classes,
+    }
+
+
+def _returned(built: BuiltPlayer, manifest: Manifest) -> tuple[int, ...]:
+    """The shape of one sample, known or from a run of two; it must have the data's numbers."""
+    shape = manifest.data.shape or ()
+    returns = built.returns
+    if returns is None:
+        classes = 0 if manifest.condition is None else manifest.condition.classes
+        z = torch.zeros(2, (manifest.latent.size or 0) + classes)
+        if classes:
+            z[:, -classes] = 1.0
+        returns = _run(built.module, z, "generator")
+    if math.prod(returns) != math.prod(shape) or (len(returns) > 1 and returns != shape):
+        raise Refused(
+            f"the generator returns {_size(returns)} and the manifest's data.shape {list(shape)} has {math.prod(shape)} numbers"
+        )
+    return returns
+
+
+def _size(returns: tuple[int, ...]) -> str:
+    return f"{returns[0]} numbers" if len(returns) == 1 else f"samples of shape {list(returns)}"
+
+
+def _run(module: nn.Module, x: torch.Tensor, name: str) -> tuple[int, ...]:
+    """The shape of one sample that comes out; what the owner's code may do wrong is said so."""
+    try:
+        with torch.no_grad():
+            out = module(x)
+    except (RuntimeError, TypeError, ValueError, IndexError) as error:
+        raise Refused(
+            f"the {name} does not take samples of shape {list(x.shape[1:])}: {' '.join(str(error).split())}"
+        ) from None
+    if not isinstance(out, torch.Tensor) or out.shape[:1] != x.shape[:1]:
+        raise Refused(f"the {name} does not return one tensor with a row a sample")
+    return tuple(out.shape[1:])
+
+
+def _check_one(d: BuiltPlayer, takes: tuple[int, ...]) -> None:
+    returns = (
+        _run(d.module, torch.zeros(2, *takes), "discriminator") if d.returns is None else d.returns
     )
-    return module, source
+    count = math.prod(returns)
+    if count != 1:
+        raise Refused(f"the discriminator returns {count} numbers and one logit is expected")
 
 
-def _parts(index: Index, entry: FileEntry) -> str:
-    inside = sorted({info.path[0] for info in index.tensors if len(info.path) > 1})
-    if entry.key is None and len(inside) > 1:
-        return f"name the part that holds it by key: {', '.join(plain(part, limit=40) for part in inside[:8])}"
-    return ""
+def _reshape(shape: tuple[int, ...]) -> nn.Module:
+    return nn.Flatten(1) if len(shape) == 1 else nn.Unflatten(1, shape)
 
 
-def _check_finite(name: str, tensors: dict[str, torch.Tensor]) -> None:
-    bad = [
-        key
-        for key, tensor in tensors.items()
-        if not bool(torch.isfinite(tensor.float() if tensor.dtype.itemsize == 1 else tensor).all())
-    ]
-    if bad:
-        raise Refused(
-            f"{name}: {len(bad)} tensors hold NaN or infinite numbers, {plain(bad[0])} among them: nothing measured on it would mean anything"
+def _check_apart(
+    manifest: Manifest, g: Provenance, path: str | Path | None, limits: Limits
+) -> None:
+    one, two = manifest.files.generator, manifest.files.discriminator
+    if one is None or two is None or (one.key, one.strip_prefix) != (two.key, two.strip_prefix):
+        return
+    if two.sha256 not in (None, g.sha256):
+        return
+    place = manifest.resolve(two.path) if path is None else path
+    if g.sha256 and read(place, limits=limits).sha256 == g.sha256:
+        raise Refused("generator and discriminator are the same tensors of the same file")
+
+
+def _notes(built: BuiltPlayer) -> list[str]:
+    source, player = built.source, built.source.path.rpartition("/")[2]
+    notes: list[str] = []
+    norms = [m for m in built.module.modules() if isinstance(m, _BATCH_NORMS)]
+    if any(norm.running_mean is not None for norm in norms):
+        notes.append(
+            "batch norm uses its running statistics, as in evaluation; --batch-norm batch measures the network as trained"
         )
-
-
-def _ends(module: nn.Module) -> tuple[int, int]:
-    linear = [layer for layer in module.children() if isinstance(layer, torch.nn.Linear)]
-    return linear[0].in_features, linear[-1].out_features
-
-
-def _check_ends(manifest: Manifest, generator: nn.Module, discriminator: nn.Module) -> None:
-    size = math.prod(manifest.data.shape)
-    g_in, g_out = _ends(generator)
-    d_in, d_out = _ends(discriminator)
-    if g_in != manifest.latent.size:
-        raise Refused(
-            f"the generator takes {g_in} numbers and the manifest's latent.size is {manifest.latent.size}"
+    if source.unconsumed:
+        notes.append(
+            f"{plain(player)}: {len(source.unconsumed)} tensors were used by no layer, {plain(source.unconsumed[0])} among them"
         )
-    if g_out != size:
-        raise Refused(
-            f"the generator returns {g_out} numbers and the manifest's data.shape {list(manifest.data.shape)} has {size}"
-        )
-    if d_in != g_out:
-        raise Refused(
-            f"the generator returns {g_out} numbers and the discriminator takes {d_in}: they did not play each other"
-        )
-    if d_out != 1:
-        raise Refused(f"the discriminator returns {d_out} numbers and one logit is expected")
+    return notes

@@ -1,0 +1,334 @@
+"""Which layers do these keys belong to, and in which order do the layers follow each other?
+
+Keys that one module of torch owns (weight, bias, running statistics, the three of a spectral norm)
+become one `Part`. A state dict lists modules in the order they were registered in, which need not
+be the order of the forward pass, and some containers sort their keys; `orders` gives the orders
+that are worth trying. Standard library only.
+"""
+
+from __future__ import annotations
+
+import math
+import re
+from collections import deque
+from dataclasses import dataclass, field
+from itertools import pairwise, permutations
+from typing import TYPE_CHECKING, Literal
+
+from gancheck.checkpoints.chain import is_floating
+from gancheck.checkpoints.refusal import plain
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+
+    from gancheck.checkpoints.index import TensorInfo
+
+__all__ = ["Part", "Parts", "gaps", "orders", "parts_of"]
+
+Kind = Literal["linear", "conv", "norm", "other"]
+Wrap = Literal["", "spectral", "parametrized"]
+
+# What torch calls the tensors of a module; the longest ending of a key that is one of these.
+_ROLES = (
+    "parametrizations.weight.original",
+    "parametrizations.weight.0._u",
+    "parametrizations.weight.0._v",
+    "num_batches_tracked",
+    "running_mean",
+    "running_var",
+    "weight_orig",
+    "weight_u",
+    "weight_v",
+    "weight",
+    "bias",
+)
+_SPECTRAL: dict[Wrap, tuple[str, str, str]] = {
+    "spectral": ("weight_orig", "weight_u", "weight_v"),
+    "parametrized": _ROLES[:3],
+}
+_STATISTICS = ("running_mean", "running_var", "num_batches_tracked")
+_MOST_SIBLINGS = 5  # 120 orders of the parts of a network; more is a search without evidence
+
+
+@dataclass(frozen=True, slots=True)
+class Part:
+    """One module of torch by the keys that fill it.
+
+    Attributes:
+        name: what the keys have in common.
+        kind: what it is by the shapes of its tensors.
+        shape: of the weight; of a normalisation, what it normalises.
+        keys: torch's name of each of its tensors -> key of the file.
+        wrap: which spectral norm it carries; "" for none.
+        why: of an `other`, what is strange.
+    """
+
+    name: str
+    kind: Kind
+    shape: tuple[int, ...]
+    keys: Mapping[str, str]
+    wrap: Wrap = ""
+    why: str = ""
+
+    @property
+    def bias(self) -> bool:
+        """Whether it has an offset."""
+        return "bias" in self.keys
+
+    @property
+    def tracks(self) -> bool:
+        """Whether it is a normalisation with running statistics: batch or instance norm."""
+        return "running_mean" in self.keys
+
+    def __str__(self) -> str:
+        return f"{plain(self.name) or 'the file itself'} {list(self.shape)}"
+
+
+@dataclass(frozen=True, slots=True)
+class Parts:
+    """The parts in the order of the file, and the keys that belong to none.
+
+    Attributes:
+        found: in the order of the file.
+        whole_numbers: keys of whole numbers that no module of torch has.
+        tied: keys that are the very same numbers of the file as a key of a part.
+        sorted_keys: whether the file's own order is alphabetical, and so no evidence.
+    """
+
+    found: tuple[Part, ...]
+    whole_numbers: tuple[str, ...] = ()
+    tied: tuple[str, ...] = ()
+    sorted_keys: bool = False
+
+
+def parts_of(tensors: Mapping[str, TensorInfo]) -> Parts:
+    """Group named tensors into the modules that own them.
+
+    Args:
+        tensors: name -> what is known of it, as `select` returns.
+    """
+    kept, tied = _once(tensors)
+    groups: dict[str, dict[str, str]] = {}
+    loose: deque[str] = deque()
+    whole: list[str] = []
+    for key in kept:
+        role = next((r for r in _ROLES if key == r or key.endswith(f".{r}")), None)
+        if role is not None:
+            groups.setdefault(key[: len(key) - len(role)].rstrip("."), {})[role] = key
+        elif not is_floating(tensors[key].dtype):
+            whole.append(key)
+        else:
+            loose.append(key)
+    for name, keys in _nameless(loose, tensors):
+        groups.setdefault(name, {}).update(keys)
+    place = {key: i for i, key in enumerate(tensors)}
+    found = [_part(name, keys, tensors) for name, keys in groups.items()]
+    found.sort(key=lambda part: min(place[key] for key in part.keys.values()))
+    names = list(tensors)
+    return Parts(tuple(found), tuple(whole), tied, names == sorted(names))
+
+
+def _once(tensors: Mapping[str, TensorInfo]) -> tuple[list[str], tuple[str, ...]]:
+    """Keys without those that show the very same numbers under another name.
+
+    A module held by an attribute and by a Sequential is saved under both names; the numbered one
+    says where it stands.
+    """
+    windows: dict[object, str] = {}
+    for key, info in tensors.items():
+        window = (info.offset, info.dtype, info.shape, info.strides)
+        known = window if info.offset and info.count else key
+        if known not in windows or key.rpartition(".")[0].rpartition(".")[2].isdigit():
+            windows[known] = key
+    shown = set(windows.values())
+    return [key for key in tensors if key in shown], tuple(k for k in tensors if k not in shown)
+
+
+def _nameless(
+    loose: Iterable[str], tensors: Mapping[str, TensorInfo]
+) -> Iterator[tuple[str, dict[str, str]]]:
+    """Weights under names of their owner's own: a matrix, then the vector that fits its outputs."""
+    last: tuple[str, TensorInfo] | None = None
+    for key in loose:
+        info = tensors[key]
+        if len(info.shape) == 1 and last is not None and info.shape[0] in last[1].shape[:2]:
+            yield last[0], {"bias": key}
+            last = None
+            continue
+        yield key, {"weight": key}
+        last = (key, info) if len(info.shape) > 1 else None
+
+
+def _part(name: str, keys: dict[str, str], tensors: Mapping[str, TensorInfo]) -> Part:
+    shapes = {role: tensors[key].shape for role, key in keys.items()}
+    strange = [
+        r for r, key in keys.items() if not is_floating(tensors[key].dtype) and r != _STATISTICS[2]
+    ]
+    if strange:
+        return Part(
+            name, "other", shapes[strange[0]], keys, why=f"its {strange[0]} is no real numbers"
+        )
+    wrap, weight = _weight(shapes)
+    rest = set(shapes) - {"weight", "bias", *_STATISTICS, *(_SPECTRAL[wrap] if wrap else ())}
+    if rest:
+        return Part(
+            name, "other", shapes[min(rest)], keys, why=f"it has a {min(rest)} of unknown use"
+        )
+    if weight is None:
+        return _statistics_alone(name, keys, shapes)
+    kind, why = _kind(weight, shapes, wrap)
+    return Part(name, kind, weight, keys, wrap, why)
+
+
+def _weight(shapes: Mapping[str, tuple[int, ...]]) -> tuple[Wrap, tuple[int, ...] | None]:
+    for wrap, (original, u, v) in _SPECTRAL.items():
+        if {original, u, v} <= shapes.keys():
+            return wrap, shapes[original]
+    return "", shapes.get("weight")
+
+
+def _statistics_alone(
+    name: str, keys: dict[str, str], shapes: Mapping[str, tuple[int, ...]]
+) -> Part:
+    if {"running_mean", "running_var"} <= shapes.keys() and "bias" not in shapes:
+        return Part(name, "norm", shapes["running_mean"], keys)
+    role = min(shapes)
+    return Part(name, "other", shapes[role], keys, why=f"it has a {role} and no weight")
+
+
+def _kind(
+    weight: tuple[int, ...], shapes: Mapping[str, tuple[int, ...]], wrap: Wrap
+) -> tuple[Kind, str]:
+    bias = shapes.get("bias")
+    if math.prod(weight) == 0:
+        return "other", "it holds no number"
+    if "running_mean" in shapes or bias == weight:
+        same = all(shapes.get(r, weight) == weight for r in ("bias", *_STATISTICS[:2]))
+        return ("norm", "") if same and not wrap else ("other", "its tensors differ in size")
+    if wrap and not _vectors_fit(weight, shapes, wrap):
+        return "other", "its spectral norm's vectors do not fit its weight"
+    if len(weight) == 2:
+        fits = bias in (None, weight[:1])
+        return ("linear", "") if fits else ("other", "its bias does not fit its weight")
+    if len(weight) == 4:
+        fits = bias is None or (len(bias) == 1 and bias[0] in weight[:2])
+        square = weight[2] == weight[3]
+        return (
+            ("conv", "")
+            if fits and square
+            else (
+                "other",
+                "a kernel that is not square" if fits else "its bias does not fit its weight",
+            )
+        )
+    return "other", "a scale without an offset" if len(weight) == 1 else f"{len(weight)} dimensions"
+
+
+def _vectors_fit(
+    weight: tuple[int, ...], shapes: Mapping[str, tuple[int, ...]], wrap: Wrap
+) -> bool:
+    _, u, v = _SPECTRAL[wrap]
+    ways = [weight[0]] if len(weight) == 2 else [weight[0], weight[1]]
+    return any(shapes[u] == (n,) and shapes[v] == (math.prod(weight) // n,) for n in ways)
+
+
+# --- in which order?
+
+
+@dataclass(slots=True)
+class _Node:
+    part: Part | None = None
+    children: dict[str, _Node] = field(default_factory=dict)
+
+
+def orders(parts: Parts) -> Iterator[tuple[Part, ...]]:
+    """Orders of the forward pass that the names allow, the best founded first, each once.
+
+    Members of a Sequential always follow their numbers. For the rest: as registered; by the number
+    in each name (conv1, bn1, conv2); alphabetically with numbers as numbers; and the top parts in
+    any order.
+    """
+    root = _Node()
+    for part in parts.found:
+        node = root
+        for name in part.name.split(".") if part.name else []:
+            node = node.children.setdefault(name, _Node())
+        node.part = part
+    seen: set[tuple[str, ...]] = set()
+    for order in _ways(root):
+        names = tuple(part.name for part in order)
+        if names not in seen:
+            seen.add(names)
+            yield order
+
+
+def _ways(root: _Node) -> Iterator[tuple[Part, ...]]:
+    for sort in (_registered, _by_number, _natural):
+        yield tuple(_flat(root, sort))
+    top = root
+    while len(top.children) == 1 and top.part is None:
+        (top,) = top.children.values()
+    if 1 < len(top.children) <= _MOST_SIBLINGS and top.part is None:
+        for names in permutations(sorted(top.children)):
+            yield tuple(p for name in names for p in _flat(top.children[name], _natural))
+
+
+def _flat(node: _Node, sort: Callable[[Sequence[str]], list[str]]) -> Iterator[Part]:
+    if node.part is not None:
+        yield node.part
+    names = list(node.children)
+    if all(name.isdigit() for name in names):
+        names.sort(key=int)
+    else:
+        names = sort(names)
+    for name in names:
+        yield from _flat(node.children[name], sort)
+
+
+def _registered(names: Sequence[str]) -> list[str]:
+    return list(names)
+
+
+def _by_number(names: Sequence[str]) -> list[str]:
+    """Names with a number by it, ties as registered; the others stay before or after all of them."""
+    numbers = {name: re.search(r"\d+", name) for name in names}
+    first = next((i for i, name in enumerate(names) if numbers[name]), len(names))
+
+    def rank(pair: tuple[int, str]) -> tuple[int, int, int]:
+        place, name = pair
+        found = numbers[name]
+        if found is None:
+            return (0 if place < first else 2, 0, place)
+        return (1, int(found[0][:9]), place)
+
+    return [name for _, name in sorted(enumerate(names), key=rank)]
+
+
+def _natural(names: Sequence[str]) -> list[str]:
+    def pieces(name: str) -> list[tuple[int, int, str]]:
+        return [
+            (0, int(p[:9]), p) if p.isdigit() else (1, 0, p) for p in re.findall(r"\d+|\D+", name)
+        ]
+
+    return sorted(names, key=pieces)
+
+
+def gaps(order: Sequence[Part]) -> tuple[int | None, ...]:
+    """How many modules without tensors stand between neighbours: len(order) - 1 numbers.
+
+    Numbers within one Sequential tell; None where the two have different parents, or where the
+    parent's numbers have no gap at all, as those of a ModuleList, whose activations are functions.
+
+    Example:
+        >>> def part(name): return Part(name, "linear", (2, 2), {})
+        >>> gaps([part("a.0"), part("a.2"), part("a.3"), part("b")])
+        (1, 0, None)
+    """
+    found: list[tuple[str, int | None]] = []
+    for before, after in pairwise(order):
+        parent, _, one = before.name.rpartition(".")
+        other, _, two = after.name.rpartition(".")
+        numbered = parent == other and one.isdigit() and two.isdigit() and len(two) < 9
+        found.append((parent, int(two) - int(one) - 1 if numbered else None))
+    telling = {parent for parent, gap in found if gap}
+    return tuple(gap if parent in telling else None for parent, gap in found)

@@ -1,0 +1,112 @@
+"""What can be asked of a generator that comes without its opponent?
+
+Its samples and, where torch can differentiate it, its derivative: everything that compares laws and
+nothing that plays. `GeneratorOnly` is a `Game` with one player: whatever asks for the other one, or
+for a loss, ends as not applicable and says why.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import torch
+
+from gancheck.diagnosis import NotApplicable
+from gancheck.games import semantics
+from gancheck.games.data import as_sampler
+from gancheck.games.game import Game
+from gancheck.games.loss_pair import CallableLoss
+
+if TYPE_CHECKING:
+    from torch import Tensor, nn
+
+    from gancheck.games.batch import Player
+    from gancheck.games.latents import Latent
+    from gancheck.games.semantics import BatchNormMode
+
+__all__ = ["GeneratorOnly"]
+
+
+class _Alone(dict["Player", "nn.Module"]):
+    """The one module; asking for the other says why there is none."""
+
+    def __init__(self, generator: nn.Module, why: str) -> None:
+        super().__init__({"generator": generator})
+        self.why = why
+
+    def __missing__(self, player: Player) -> nn.Module:
+        raise NotApplicable(f"needs the {player}, {self.why}")
+
+
+class GeneratorOnly(Game):
+    """A generator and real samples, without a discriminator and without losses.
+
+    Args:
+        generator: z [n, latent size] -> samples [n, ...]; it may have no parameters.
+        latent: from `gancheck.latents`.
+        data: real samples, in any form that `Game` takes.
+        why: why there is no other player, as the end of a sentence that begins "needs the
+            discriminator, ".
+        batch_norm: as `Game`.
+        labels: as `Game`.
+        held_out: as `Game`.
+
+    Raises:
+        ValueError: data that is empty or not finite, labels or held-out samples that do not fit it.
+    """
+
+    def __init__(
+        self,
+        generator: nn.Module,
+        *,
+        latent: Latent,
+        data: Any,
+        why: str = "and this is a generator alone",
+        batch_norm: BatchNormMode = "as-set",
+        labels: Tensor | None = None,
+        held_out: Any = None,
+    ) -> None:
+        # The one initialiser of `Game` asks for two players; this one sets what it would set.
+        semantics.check(generator, batch_norm)
+        self._modules = _Alone(generator, why)
+        self.loss = CallableLoss(self._nothing_to_play, self._nothing_to_play)
+        self._why = why
+        self.latent = latent
+        self.data = as_sampler(data)
+        self.discriminator_output = "logit"
+        self.batch_norm = batch_norm
+        self.max_memory = None
+        self.step = None
+        if labels is not None and labels.shape != (self.data.size,):
+            raise ValueError(
+                f"labels must have shape ({self.data.size},), one a row of the data, "
+                f"got {tuple(labels.shape)}"
+            )
+        self.labels = labels
+        self.held_out = None if held_out is None else as_sampler(held_out)
+        if self.held_out is not None and self.held_out.shape != self.data.shape:
+            raise ValueError(
+                f"held_out must hold samples of shape {self.data.shape} like the data, "
+                f"got {self.held_out.shape}"
+            )
+        self._functions = None
+        self._vectors = None
+
+    @property
+    def dtype(self) -> torch.dtype:
+        """Of the generator's first parameter; float32 where it has none."""
+        first = next(self.modules["generator"].parameters(), None)
+        return torch.float32 if first is None else first.dtype
+
+    @property
+    def device(self) -> torch.device:
+        """Of the generator's first parameter; the CPU where it has none."""
+        first = next(self.modules["generator"].parameters(), None)
+        return torch.device("cpu") if first is None else first.device
+
+    def sizes(self) -> tuple[int, int]:
+        """Number of parameters of the generator, and none."""
+        return sum(p.numel() for p in self.modules["generator"].parameters()), 0
+
+    def _nothing_to_play(self, *_: object, **__: object) -> Tensor:
+        raise NotApplicable(f"needs the discriminator, {self._why}")
