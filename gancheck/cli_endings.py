@@ -33,6 +33,7 @@ __all__ = [
 ]
 
 _REFUSED = 3
+_SENTENCE = 4000  # longest sentence of an ending, in characters
 _SEVERE = {
     FailOn.failing: ("failing",),
     FailOn.warning: ("failing", "warning"),
@@ -83,8 +84,10 @@ def _exit_code(error: Exception) -> int | None:
 
 
 def fail(sentence: str, code: int) -> None:
-    """Say one sentence on stderr and end with a code."""
-    typer.echo(f"gancheck: {sentence}", err=True)
+    """Say one sentence on stderr, inert whatever a file wrote into it, and end with a code."""
+    from gancheck.checkpoints.refusal import plain
+
+    typer.echo(f"gancheck: {plain(sentence, limit=_SENTENCE)}", err=True)
     raise typer.Exit(code)
 
 
@@ -128,8 +131,10 @@ def refusal(
             from gancheck.rendering.files import write_whole
             from gancheck.rendering.sarif import refusal_text
 
-            # The reason names the file it is about; where it names none, the first stands for all.
-            named = sorted(files, key=lambda f: plain(f.name) not in str(reason))
+            # The guilty file first: the one that its own listing refuses, or that the reason names.
+            named = sorted(
+                files, key=lambda f: (not _unreadable(f), plain(f.name) not in str(reason))
+            )
             text = refusal_text(
                 str(reason),
                 files=[plain(str(file), limit=400) for file in named],
@@ -139,6 +144,17 @@ def refusal(
             write_whole(sarif, text)
 
     return tell
+
+
+def _unreadable(file: Path) -> bool:
+    from gancheck.checkpoints import Refused, read
+
+    try:
+        with contextlib.suppress(OSError):
+            read(file)
+    except Refused:
+        return True
+    return False
 
 
 def finish(

@@ -2,13 +2,21 @@
 
 from __future__ import annotations
 
+import json
 import os
 import shutil
+from importlib.util import find_spec
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pytest
 import torch
 from hypothesis import HealthCheck, settings
+
+from gancheck.diagnosis import Report
+
+if TYPE_CHECKING:
+    from collections.abc import Generator
 
 torch.set_num_threads(1)
 
@@ -43,3 +51,23 @@ def corpus() -> Path:
     if not folder or not Path(folder).is_dir():
         pytest.skip("GANCHECK_CORPUS does not name a folder of real checkpoints")
     return Path(folder)
+
+
+@pytest.fixture(scope="session", autouse=True)
+def every_report_follows_its_schema() -> Generator[None]:
+    """Whatever report a test writes as JSON is held against the schema that the package ships."""
+    if find_spec("jsonschema") is None:  # tests/rendering/test_schemas.py fails then, and says so
+        yield
+        return
+    from tests.rendering.schemas import report_validator
+
+    written = Report.to_json
+
+    def validated(self: Report) -> str:
+        text = written(self)
+        report_validator().validate(json.loads(text))
+        return text
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(Report, "to_json", validated)
+        yield

@@ -30,14 +30,14 @@ class Examined:
 
 
 def examined(report: Report) -> list[Examined]:
-    """The files of a report's `files`, `weights` and `not_read`, each path once."""
+    """The files of a report's `files`, `weights`, `read` and `not_read`, each path once."""
     unread = _mapping(report.provenance.get("not_read"))
     found: dict[str, Examined] = {}
-    for name in ("files", "weights"):
+    for name in ("files", "weights", "read"):
         for key, entry in _mapping(report.provenance.get(name)).items():
             known = _mapping(entry)
             path = str(known.get("path") or key)
-            role = "" if path == key else str(key)
+            role = str(known.get("role") or "") if path == key else str(key)
             if path not in found:
                 found[path] = Examined(
                     role=role,

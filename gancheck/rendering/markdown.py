@@ -16,7 +16,7 @@ from gancheck.rendering.examined import examined
 from gancheck.rendering.numbers import describe
 from gancheck.rendering.page import WORDS
 from gancheck.rendering.report_view import anchored, headline, tally
-from gancheck.rendering.text import clean
+from gancheck.rendering.text import one_line
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -40,9 +40,7 @@ def inert(text: str, longest: int = _LONGEST) -> str:
         >>> inert("<b> | <c>")
         '&lt;b&gt; &#124; &lt;c&gt;'
     """
-    line = " ".join(clean(text).split())
-    line = line if len(line) <= longest else f"{line[: longest - 3]}..."
-    line = _ESCAPED.sub(lambda match: f"\\{match[0]}", line)
+    line = _ESCAPED.sub(lambda match: f"\\{match[0]}", one_line(text, longest))
     for character, entity in _ENTITIES.items():
         line = line.replace(character, entity)
     return _LINK.sub(r"\1\\\2", line)

@@ -31,8 +31,9 @@ from urllib.parse import quote
 
 from gancheck.diagnosis import Verdict
 from gancheck.rendering.examined import examined
+from gancheck.rendering.page import json_twin
 from gancheck.rendering.report_view import anchored
-from gancheck.rendering.text import clean
+from gancheck.rendering.text import clean, one_line
 
 if TYPE_CHECKING:
     from gancheck.diagnosis import Diagnostic, Finding, Place, Report
@@ -80,7 +81,7 @@ def sarif_text(
     results = [(f.code, _result(f, codes, uris, diagnostics)) for f in shown]
     why = f": {stopped}" if stopped else ""
     results += [
-        (code, _unchecked(code, codes, f"Chosen and not reached{why}.", uris[:1], 0))
+        (code, _unchecked(code, codes, f"Not reached{why}.", uris[:1], 0))
         for code in report.not_run
     ]
     results += [
@@ -158,7 +159,7 @@ def refusal_text(
 
 def _log(run: Json) -> str:
     log = {"$schema": _SCHEMA, "version": "2.1.0", "runs": [run]}
-    return json.dumps(log, indent=2, sort_keys=True, allow_nan=False) + "\n"
+    return json_twin(json.dumps(log, indent=2, sort_keys=True, allow_nan=False)) + "\n"
 
 
 def _driver(report: Report, rules: list[Json]) -> Json:
@@ -278,9 +279,7 @@ def _artifact(file: Examined, uri: str) -> Json:
 
 
 def _text(text: str, longest: int = _LONGEST) -> str:
-    """One line of it, inert and no longer than that."""
-    line = " ".join(clean(text).split())
-    return line if len(line) <= longest else f"{line[: longest - 3]}..."
+    return one_line(text, longest)
 
 
 def _message(text: str) -> str:

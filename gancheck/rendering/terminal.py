@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import contextlib
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 from rich.console import Console
 from rich.markup import escape
@@ -11,8 +11,9 @@ from rich.progress import MofNCompleteColumn, TimeRemainingColumn
 from rich.progress import Progress as Bars
 from rich.table import Table
 
+from gancheck.rendering.examined import examined
 from gancheck.rendering.report_view import tally
-from gancheck.rendering.text import clean
+from gancheck.rendering.text import one_line
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Generator
@@ -22,16 +23,23 @@ if TYPE_CHECKING:
 
 __all__ = ["print_findings", "training_bar"]
 
+_TITLE: Final = 200
+_BECAUSE: Final = 1200
+_CODE: Final = 60
+
 
 def print_findings(report: Report) -> None:
     """Code, verdict and reason of each finding."""
     table = Table(
-        title=escape(clean(f"{report.title}: {report.verdict}")), box=None, title_justify="left"
+        title=escape(f"{one_line(report.title, _TITLE)}: {report.verdict}"),
+        box=None,
+        title_justify="left",
     )
     for name in ("code", "verdict", "because"):
         table.add_column(name, overflow="fold", no_wrap=name != "because")
     for finding in report.findings:
-        table.add_row(finding.code, str(finding.verdict), escape(clean(finding.because)))
+        because = one_line(finding.because, _BECAUSE)
+        table.add_row(escape(one_line(finding.code, _CODE)), str(finding.verdict), escape(because))
     console = Console()
     console.print(table)
     console.print(escape(_counted(report)))
@@ -40,10 +48,13 @@ def print_findings(report: Report) -> None:
 def _counted(report: Report) -> str:
     """How the findings end, and what was not checked at all."""
     counts = ", ".join(text for _, text in tally(report)) or "no diagnostic ran"
-    left = ", ".join(clean(code) for code in report.not_run)
-    silent = [clean(f.code) for f in report.findings if f.verdict == "not_applicable"]
-    unknown = f"; not checked: {', '.join(filter(None, [*silent, left]))}" if silent or left else ""
-    return f"{len(report.findings)} findings: {counts}{unknown}"
+    silent = [f.code for f in report.findings if f.verdict == "not_applicable"]
+    silent += [*report.not_run, *(file.path for file in examined(report) if file.unread)]
+    unknown = ", ".join(one_line(name, _CODE) for name in silent)
+    rest = f"; not checked: {unknown}" if unknown else ""
+    why = one_line(str(report.provenance.get("stopped") or ""), _BECAUSE)
+    rest += f" ({why})" if why and report.not_run else ""
+    return f"{len(report.findings)} findings: {counts}{rest}"
 
 
 @contextlib.contextmanager

@@ -24,6 +24,7 @@ __all__ = [
     "first_sentence",
     "identifier",
     "in_claim_order",
+    "one_line",
     "powers",
     "prose",
 ]
@@ -47,6 +48,17 @@ def clean(text: str) -> str:
     """
     text = _TERMINAL.sub("", text)
     return "".join(c for c in text if c in _KEPT or unicodedata.category(c) not in _FORBIDDEN)
+
+
+def one_line(text: str, longest: int) -> str:
+    """Cleaned, in one line, and no longer than that.
+
+    Example:
+        >>> one_line("a" + chr(10) + "b" * 9, 8)
+        'a bbb...'
+    """
+    line = " ".join(clean(text).split())
+    return line if len(line) <= longest else f"{line[: longest - 3]}..."
 
 
 def convenience(kinds: Sequence[str]) -> str:

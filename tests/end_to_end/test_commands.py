@@ -340,7 +340,7 @@ def test_the_published_gan_measures_as_published(corpus: Path, tmp_path: Path) -
     manifest.write_text(text)
     done = run(
         "audit", *files, "--manifest", manifest, "--data", data, "--out", tmp_path / "page",
-        "--only", "GC004,GC005,GC006,GC007", "--dtype", "float64", "--json",
+        "--only", "GC004,GC005,GC006,GC007", "--dtype", "float64", "--json", "--stamp",
     )  # fmt: skip
     assert done.exit_code == 0, done.output
     found = {f["code"]: f for f in json.loads(done.stdout)["findings"]}

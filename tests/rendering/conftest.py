@@ -20,13 +20,18 @@ from gancheck.diagnosis import (
     Gallery,
     Measurement,
     NotApplicable,
+    Place,
     Quantity,
     Report,
     Verdict,
 )
 from gancheck.measures import figures
 
-HOSTILE = "<script>alert(1)</script>\u202egnp.exe\u2066 \x1b[31mred\x1b[0m\x00\ud800"
+HOSTILE = (
+    "<script>alert(1)</script>\u202egnp.exe\u2066 \x1b[31mred\x1b[0m\x00\ud800"
+    " | [a](javascript:b) ![i](//h.example) `c` **d** {0} www.h.example\n# e\n\n- f\u2028g"
+)
+LONG = "5 kB | `" * 640
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -326,7 +331,7 @@ def full_report() -> Report:
         ],
         provenance={
             "command": "gancheck audit G.ckpt D.ckpt --manifest gancheck.toml --data real.npz",
-            "versions": {"gancheck": "0.1.0", "torch": "2.13.0"},
+            "versions": {"gancheck": "0.1.0", "torch": "2.13.0", "python": "3.11.7"},
             "device": "cuda",
             "dtype": "float64",
             "files": {
@@ -393,7 +398,9 @@ def hostile_report() -> Report:
                 },
                 theorems=(HOSTILE,),
                 measurement=measurement,
+                places=[Place(file=HOSTILE, tensor=HOSTILE), Place(file=LONG, tensor=LONG)],
             ),
+            Finding(code=LONG, verdict=Verdict.not_applicable, because=HOSTILE + LONG),
             Finding(
                 code="GC003",
                 verdict=Verdict.undecided,
@@ -406,8 +413,12 @@ def hostile_report() -> Report:
         title=HOSTILE,
         provenance={
             "command": HOSTILE,
-            "files": [{HOSTILE: HOSTILE}],
-            "versions": {"gancheck": HOSTILE},
+            "files": {HOSTILE: {"path": HOSTILE, "sha256": ""}, "G": {"path": LONG, "sha256": ""}},
+            "not_read": {HOSTILE: HOSTILE},
+            "versions": {"gancheck": HOSTILE, "torch": HOSTILE, "python": HOSTILE},
+            "not_run": [HOSTILE],
+            "stopped": HOSTILE,
+            "x_own": [{HOSTILE: HOSTILE}],
         },
         history=[{"step": 0, f"{HOSTILE}_g": 1.0}, {"step": 1, f"{HOSTILE}_g": math.nan}],
     )
