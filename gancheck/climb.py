@@ -88,7 +88,6 @@ class Settings:
 
 
 @dataclass(frozen=True, kw_only=True)
-@dataclass(frozen=True, kw_only=True)
 class Climb:
     """Where the climb ended.
 
