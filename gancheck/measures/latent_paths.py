@@ -1,12 +1,19 @@
 """Which path through the latent space leaves the data, and where?
 
-A continuous generator sends the straight path between two latents to a path between their samples.
+A continuous generator sends a path between two latents to a path between their samples.
 Where these lie in different components, the path must cross a gap (`connected-latent-connected-
 support`): halving the stretch in which the component changes finds the crossing, which is a witness
 with a sample to look at. Where no gap is found, or one no wider than rounding, the generator jumps:
 it is not continuous there, or steeper than its precision can show. Paths stay within a class of the
 latent, so in a mixture of generators they name the expert that spans two components; the table of
 experts against components says it for all.
+
+Paths are quarter turns, on which every point has the latent's own law (`latent_curves`). Straight
+ones leave it: on eight GANs trained on ring8 with latents of 2, 16, 64 and 256 coordinates, up to
+1 % of their points in 2 and 16 dimensions, a quarter in 64 and two thirds in 256 had a norm that
+not one latent in a thousand has, of the turns' points never more than 0.2 %; and the part of the
+straight paths that lay in a gap came to 1.08 to 1.32 times the generated mass there, that of the
+turns to 0.93 to 1.11 times.
 
 Source: Tanielian et al. (2020) and Khayatkhoei et al. (2018) for what mixtures can and cannot do.
 """
@@ -24,6 +31,7 @@ from gancheck.diagnosis import Measurement, NotApplicable, Quantity
 from gancheck.games import semantics
 from gancheck.measures.data_gaps import GAP
 from gancheck.measures.figures import WIDE, page_style
+from gancheck.measures.latent_curves import Curve, Kind, curve_of
 from gancheck.measures.proportions import share
 
 if TYPE_CHECKING:
@@ -64,7 +72,7 @@ class Strip:
 
 @dataclass(frozen=True, kw_only=True)
 class LatentPaths(Measurement):
-    """Straight latent paths between samples of different components.
+    """Latent paths between samples of different components.
 
     Attributes:
         because: what was found, in a sentence.
@@ -98,13 +106,21 @@ class LatentPaths(Measurement):
         return arranged(width_px, path_panels(self))
 
 
-def latent_paths(game: Game, gaps: DataGaps, *, paths: int = 200, seed: int = 0) -> LatentPaths:
+def latent_paths(
+    game: Game,
+    gaps: DataGaps,
+    *,
+    paths: int = 200,
+    kind: Kind = "spherical",
+    seed: int = 0,
+) -> LatentPaths:
     """Follow latent paths from one component to another and find where they leave the data.
 
     Args:
         game: whose generator is looked at; bit-identical afterwards.
         gaps: of the data, from `data_gaps`.
         paths: at most; fewer where not so many pairs of latents lie in different components.
+        kind: of path: `spherical`, which keeps to the latent's law, or `straight`.
         seed: of the latents.
 
     Returns:
@@ -114,6 +130,7 @@ def latent_paths(game: Game, gaps: DataGaps, *, paths: int = 200, seed: int = 0)
     Raises:
         NotApplicable: an analytic game, no gap established, a latent of unknown build, or a
             generator whose samples depend on each other.
+        ValueError: fewer than one path, or another kind.
 
     Cost: 2,000 samples, 65 a path and up to 180 a crossing, and 390 for the strip.
     """
@@ -130,9 +147,10 @@ def latent_paths(game: Game, gaps: DataGaps, *, paths: int = 200, seed: int = 0)
     z = game.latent.sample(_DRAWS, torch.Generator().manual_seed(seed)).numpy()
     kinds = label(z)
     experts = experts_of(game.latent, z)
+    curve = curve_of(game.latent, kind)
     one, other = pairs_within(kinds, experts, paths, np.random.default_rng(seed))
     table = _table(kinds, experts, gaps.components.count)
-    leave, arrive, ends = _follow(label, z[one], z[other], kinds[one])
+    leave, arrive, ends = _follow(label, curve, z[one], z[other], kinds[one])
     thin = arrive - leave <= _RESOLVED * torch.finfo(game.dtype).eps
     leave[thin], arrive[thin] = np.nan, np.nan
     found = np.isfinite(leave)
@@ -163,6 +181,7 @@ def latent_paths(game: Game, gaps: DataGaps, *, paths: int = 200, seed: int = 0)
             "draws": _DRAWS,
             "paths": len(one),
             "latent": game.latent.law,
+            "kind": kind,
             "seed": seed,
             "seconds": time.perf_counter() - start,
         },
@@ -171,10 +190,17 @@ def latent_paths(game: Game, gaps: DataGaps, *, paths: int = 200, seed: int = 0)
         arrive=arrive,
         ends=ends,
         expert=experts[one],
-        decoded=_decoded(game, z[one[found]], z[other[found]], leave[found], arrive[found]),
-        strip=_strip(game, gaps, z[one[found][:_SHOWN]], z[other[found][:_SHOWN]]),
+        decoded=_decoded(game, curve, z[one[found]], z[other[found]], leave[found], arrive[found]),
+        strip=_strip(game, gaps, curve, z[one[found][:_SHOWN]], z[other[found][:_SHOWN]]),
         expert_table=table,
     )
+
+
+def _along(curve: Curve, a: np.ndarray, b: np.ndarray, t: np.ndarray) -> np.ndarray:
+    """Points [paths, positions, d] at t [paths, positions] on the paths from a to b [paths, d]."""
+    count = t.shape[1]
+    ends = (np.repeat(end, count, axis=0) for end in (a, b))
+    return curve(*ends, t.ravel()).reshape(len(a), count, a.shape[1])
 
 
 def experts_of(latent: Latent, z: np.ndarray) -> np.ndarray:
@@ -246,7 +272,11 @@ def _table(kinds: np.ndarray, experts: np.ndarray, components: int) -> np.ndarra
 
 
 def _follow(
-    label: Callable[[np.ndarray], np.ndarray], a: np.ndarray, b: np.ndarray, first: np.ndarray
+    label: Callable[[np.ndarray], np.ndarray],
+    curve: Curve,
+    a: np.ndarray,
+    b: np.ndarray,
+    first: np.ndarray,
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """Where each path from a to b leaves its component, and where it arrives in the next."""
     m = len(a)
@@ -254,7 +284,7 @@ def _follow(
         return np.empty(0), np.empty(0), np.empty((0, 2), dtype=np.int64)
 
     def at(row: np.ndarray, t: np.ndarray) -> np.ndarray:
-        return label(a[row] + t[:, None] * (b[row] - a[row]))
+        return label(curve(a[row], b[row], t))
 
     t = np.linspace(0.0, 1.0, _POINTS)
     every = np.repeat(np.arange(m), _POINTS)
@@ -305,19 +335,23 @@ def _edge(
 
 
 def _decoded(
-    game: Game, a: np.ndarray, b: np.ndarray, leave: np.ndarray, arrive: np.ndarray
+    game: Game,
+    curve: Curve,
+    a: np.ndarray,
+    b: np.ndarray,
+    leave: np.ndarray,
+    arrive: np.ndarray,
 ) -> np.ndarray:
     """Samples of the first eight crossings: where the data is left, halfway, where it is reached."""
     t = np.stack([leave, 0.5 * (leave + arrive), arrive], axis=1)[:8]
-    a, b = a[: len(t)], b[: len(t)]
-    z = a[:, None] + t[..., None] * (b - a)[:, None]
     if len(t) == 0:
         return np.empty((0, 3))
+    z = _along(curve, a[: len(t)], b[: len(t)], t)
     x = _generated(game, torch.from_numpy(z.reshape(-1, z.shape[-1]))).double().cpu().numpy()
     return x.reshape(*z.shape[:2], *x.shape[1:])
 
 
-def _strip(game: Game, gaps: DataGaps, a: np.ndarray, b: np.ndarray) -> Strip:
+def _strip(game: Game, gaps: DataGaps, curve: Curve, a: np.ndarray, b: np.ndarray) -> Strip:
     """The paths from each row of a to that of b, sampled evenly."""
     t = np.linspace(0.0, 1.0, _POINTS)
     no_points = np.empty((0, _POINTS, 2))
@@ -325,7 +359,7 @@ def _strip(game: Game, gaps: DataGaps, a: np.ndarray, b: np.ndarray) -> Strip:
     if len(a) == 0:
         nothing = np.empty((0, _POINTS), dtype=np.int64)
         return Strip(t=t, labels=nothing, speed=nothing[:, 1:], track=no_points, backdrop=backdrop)
-    z = a[:, None] + t[:, None] * (b - a)[:, None]
+    z = _along(curve, a, b, np.tile(t, (len(a), 1)))
     made = _generated(game, torch.from_numpy(z.reshape(-1, z.shape[-1])))
     flat = made.double().cpu().numpy().reshape(len(a), _POINTS, -1)
     planar = flat.shape[-1] == 2

@@ -113,6 +113,18 @@ def test_every_path_of_a_continuous_generator_crosses_where_it_must() -> None:
         figure_of(found.plot(width)).canvas.draw()
 
 
+@pytest.mark.parametrize("latent", [latents.normal(2), latents.uniform(2)])
+def test_a_path_of_either_kind_crosses_and_says_which_it_was(latent: Latent) -> None:
+    data = two_modes(4000, 0)
+    game, gaps = played(Ramp(100.0), latent, data), data_gaps(data)
+    for kind in ("spherical", "straight"):
+        found = latent_paths(game, gaps, paths=50, kind=kind)
+        assert found.quantities["crossing_share"].value == 1.0
+        assert found.provenance["kind"] == kind
+    with pytest.raises(ValueError, match="kind must be one of"):
+        latent_paths(game, gaps, kind="round")
+
+
 def test_a_jump_is_told_from_a_gap() -> None:
     data = two_modes(4000, 0)
     game = played(Jump(0.02), latents.normal(2), data)
