@@ -71,7 +71,7 @@ def test_keys_are_set_as_toml_or_as_bare_words_and_before_anything_is_checked() 
     assert (found.loss, found.clip, found.critic_steps) == ("wgan", 0.01, 5)
     assert found.generator_optimiser == Optimiser(kind="rmsprop", lr=2e-3, options={"eps": 1e-6})
     assert found.discriminator_optimiser == recipe("ring8").discriminator_optimiser
-    assert found.generator.widths == (2, 7, 2)
+    assert found.written()["generator"]["widths"] == [2, 7, 2]
     assert recipe("ring8").clip is None
 
 
