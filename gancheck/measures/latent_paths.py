@@ -199,8 +199,8 @@ def latent_paths(
 def _along(curve: Curve, a: np.ndarray, b: np.ndarray, t: np.ndarray) -> np.ndarray:
     """Points [paths, positions, d] at t [paths, positions] on the paths from a to b [paths, d]."""
     count = t.shape[1]
-    ends = (np.repeat(end, count, axis=0) for end in (a, b))
-    return curve(*ends, t.ravel()).reshape(len(a), count, a.shape[1])
+    points = curve(np.repeat(a, count, axis=0), np.repeat(b, count, axis=0), t.ravel())
+    return points.reshape(len(a), count, a.shape[1])
 
 
 def experts_of(latent: Latent, z: np.ndarray) -> np.ndarray:
