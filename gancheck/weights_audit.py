@@ -9,9 +9,12 @@ from __future__ import annotations
 
 import re
 import time
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
+
+import torch
 
 from gancheck import content
 from gancheck.checkpoints import Limits, plain
@@ -24,11 +27,12 @@ from gancheck.measures.weights import OptimizerState, PlayerWeights, Weights
 from gancheck.provenance import stamp, versions
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping, Sequence
+    from collections.abc import Callable, Generator, Mapping, Sequence
 
     from torch import Tensor
 
     from gancheck.checkpoints import Index, TensorInfo
+    from gancheck.diagnosis import Diagnostic
 
 __all__ = ["Source", "examine_weights", "read_weights"]
 
@@ -83,7 +87,7 @@ def read_weights(
         raise ValueError("sources must name at least one file, got none")
     players: list[PlayerWeights] = []
     optimizers: list[OptimizerState] = []
-    hashes: dict[str, str] = {}
+    hashes: dict[str, str | None] = {}
     aliases: list[tuple[Place, ...]] = []
     left_out: dict[str, str] = {}
     for given in sources:
@@ -151,14 +155,15 @@ def examine_weights(
     start = time.perf_counter()
     findings: list[Finding] = []
     stopped = ""
-    for code in chosen:
-        if progress is not None:
-            progress(f"{code} {shelf[code].question}")
-        try:
-            findings.append(_run(code, weights, plan))
-        except KeyboardInterrupt:
-            stopped = "interrupted"
-            break
+    with _one_thread():
+        for code in chosen:
+            if progress is not None:
+                progress(f"{code} {shelf[code].question}")
+            try:
+                findings.append(_run(shelf[code], weights, plan))
+            except KeyboardInterrupt:
+                stopped = "interrupted"
+                break
     return Report(
         findings=findings,
         title=title,
@@ -176,14 +181,24 @@ def examine_weights(
     )
 
 
-def _run(code: str, weights: Weights, plan: Plan) -> Finding:
-    diagnostic = content.diagnostics("weights")[code]
+@contextmanager
+def _one_thread() -> Generator[None]:
+    """Small sums and decompositions: sharing them out costs more, and may change the last digit."""
+    before = torch.get_num_threads()
+    torch.set_num_threads(1)
+    try:
+        yield
+    finally:
+        torch.set_num_threads(before)
+
+
+def _run(diagnostic: Diagnostic, weights: Weights, plan: Plan) -> Finding:
     start = time.perf_counter()
     try:
         finding = diagnostic.judge(diagnostic.measure(weights, plan))
     except NotApplicable as reason:
         finding = Finding(
-            code=code,
+            code=diagnostic.code,
             verdict=Verdict.not_applicable,
             title="Not applicable",
             because=str(reason),
@@ -295,7 +310,7 @@ def _parts(members: _Members, above: tuple[str, ...]) -> list[tuple[tuple[str, .
 
 def _are_players(firsts: Mapping[str, _Members], depth: int) -> bool:
     """Whether each group is a network of its own: one is named for a player, or each is a dict."""
-    if any(_named_role(first) != "unknown" for first in firsts):
+    if any(_named_role(first) in ("generator", "discriminator") for first in firsts):
         return True
     return depth == 0 and all(
         len(t.info.path) > 1 and t.info.holder is None

@@ -12,8 +12,8 @@ from typing import TYPE_CHECKING
 
 import torch
 
-from gancheck.diagnosis import Measurement, Place, Quantity
-from gancheck.measures.weights import players_with_tensors
+from gancheck.diagnosis import Measurement, Place
+from gancheck.measures.weights import exact, players_with_tensors
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -70,24 +70,20 @@ def finite_numbers(weights: Weights, plan: Plan | None = None) -> Finiteness:  #
         if counts["nan"] or counts["infinite"]:
             broken.append(place)
     quantities = {
-        "numbers": _exact(numbers, "numbers"),
-        "nan": _exact(totals["nan"], "numbers"),
-        "infinite": _exact(totals["infinite"], "numbers"),
-        "subnormal": _exact(totals["subnormal"], "numbers"),
-        "broken_tensors": _exact(len(broken), "tensors"),
-        "shared_tensors": _exact(sum(len(group) for group in weights.aliases), "tensors"),
+        "numbers": exact(numbers, "numbers"),
+        "nan": exact(totals["nan"], "numbers"),
+        "infinite": exact(totals["infinite"], "numbers"),
+        "subnormal": exact(totals["subnormal"], "numbers"),
+        "broken_tensors": exact(len(broken), "tensors"),
+        "shared_tensors": exact(sum(len(group) for group in weights.aliases), "tensors"),
     }
     return Finiteness(
         quantities=quantities, rows=rows, broken=tuple(broken), shared=weights.aliases
     )
 
 
-def _exact(value: float, unit: str) -> Quantity:
-    return Quantity(value=float(value), unit=unit, kind="exact")
-
-
 def _tensors(weights: Weights) -> Iterator[tuple[str, Place, Tensor]]:
-    for player in players_with_tensors(weights):
+    for player in weights.players if weights.optimizers else players_with_tensors(weights):
         for name, tensor in player.tensors.items():
             yield player.name, player.place(name), tensor
     for state in weights.optimizers:

@@ -12,10 +12,10 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
-from gancheck.diagnosis import NotApplicable, Place
+from gancheck.diagnosis import NotApplicable, Place, Quantity
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
+    from collections.abc import Iterable, Mapping, Sequence
 
     from torch import Tensor
 
@@ -24,6 +24,7 @@ __all__ = [
     "OptimizerState",
     "PlayerWeights",
     "Weights",
+    "exact",
     "layers",
     "listed",
     "players_with_tensors",
@@ -102,7 +103,7 @@ class Weights:
     Attributes:
         players: in the order of the files.
         optimizers: in the order of the files.
-        hashes: file -> sha256 of it.
+        hashes: file -> sha256 of it; None where the file was too large to compute it unasked.
         aliases: groups of tensors of one file that are the same window of one storage.
         objective: kind of the loss where a manifest says it; "" where nothing does.
         left_out: file -> why tensors of it were not read.
@@ -110,7 +111,7 @@ class Weights:
 
     players: tuple[PlayerWeights, ...]
     optimizers: tuple[OptimizerState, ...] = ()
-    hashes: Mapping[str, str] = field(default_factory=dict)
+    hashes: Mapping[str, str | None] = field(default_factory=dict)
     aliases: tuple[tuple[Place, ...], ...] = ()
     objective: str = ""
     left_out: Mapping[str, str] = field(default_factory=dict)
@@ -183,17 +184,22 @@ def _is_buffer(name: str) -> bool:
     )  # fmt: skip
 
 
-def players_with_tensors(weights: Weights) -> tuple[PlayerWeights, ...]:
+def players_with_tensors(weights: Weights) -> Sequence[PlayerWeights]:
     """The players that hold any tensor.
 
     Raises:
         NotApplicable: there is none; the message says why.
     """
-    found = tuple(player for player in weights.players if player.tensors)
+    found = [player for player in weights.players if player.tensors]
     if not found:
         why = "; ".join(f"{file}: {reason}" for file, reason in weights.left_out.items())
         raise NotApplicable(f"no weights could be read ({why or 'no file holds any'})")
     return found
+
+
+def exact(value: float, unit: str = "1") -> Quantity:
+    """A number that was counted or computed from all there is."""
+    return Quantity(value=float(value), unit=unit, kind="exact")
 
 
 def listed(names: Iterable[str], *, most: int = 4) -> str:

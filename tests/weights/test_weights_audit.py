@@ -86,6 +86,16 @@ def test_what_cannot_be_read_is_not_applicable_with_why(corpus: Path) -> None:
     assert report.provenance["not_read"]
 
 
+def test_an_optimizer_s_file_alone_is_looked_at(tmp_path: Path) -> None:
+    torch.save(adam_after(critic(), steps=2).state_dict(), tmp_path / "optD.pth")
+    weights = read_weights([tmp_path / "optD.pth"])
+    assert weights.players == ()
+    report = examine_weights(weights)
+    assert report["GC101"].verdict is Verdict.sound
+    assert report["GC111"].quantities["steps_discriminator"].value == 2
+    assert report["GC102"].verdict is Verdict.not_applicable
+
+
 def test_wrong_calls_say_what_was_wrong(tmp_path: Path) -> None:
     with pytest.raises(ValueError, match="at least one file"):
         read_weights([])
