@@ -20,6 +20,7 @@ from torch import Tensor, nn
 from torch.func import functional_call
 
 from gancheck.games import semantics
+from gancheck.games.admitted import check_players, finite, loss_value
 from gancheck.games.batch import Batch, EarlierPoint, Player, StepRule
 from gancheck.games.data import as_sampler
 from gancheck.games.losses import CallableLoss, Loss, as_loss
@@ -62,7 +63,8 @@ class Game:
             they are given, memorisation can be tested.
 
     Raises:
-        ValueError: unknown loss, a generator without parameters, data that is empty or not finite,
+        ValueError: unknown loss, modules that are no two players (`games.admitted`), data that is
+            empty or not finite,
             held-out samples or an earlier point of another shape.
     """
 
@@ -82,11 +84,9 @@ class Game:
         labels: Tensor | None = None,
         held_out: Any = None,
     ) -> None:
-        for name, module in (("generator", generator), ("discriminator", discriminator)):
-            if not any(True for _ in module.parameters()):
-                raise ValueError(f"{name} has no parameters: there is nothing for it to play with")
+        check_players(generator, discriminator)
+        for module in (generator, discriminator):
             semantics.check(module, batch_norm)
-        semantics.refuse_shared(generator, discriminator)
         if discriminator_output not in ("logit", "probability"):
             raise ValueError(
                 f"discriminator_output must be 'logit' or 'probability', got {discriminator_output!r}"
@@ -303,8 +303,9 @@ class Game:
         and generated samples in separate passes, as batch norm in training mode requires.
 
         Raises:
-            ValueError: a loss that is not a finite scalar, or a discriminator that does not give
-                one number a sample.
+            NotFinite: a sample, a score or a loss is NaN or infinite.
+            ValueError: a loss that is no scalar or depends on no parameter, or a discriminator that
+                does not give one number a sample.
         """
         if self._functions is not None:
             loss_g, loss_d = (f(theta_g[0], theta_d[0]) for f in self._functions)
@@ -321,22 +322,24 @@ class Game:
 
                 loss_g = self.loss.generator(score, batch.real, fake, rng=batch.penalty_rng())
                 loss_d = self.loss.discriminator(score, batch.real, fake, rng=batch.penalty_rng())
-        for name, value in (("generator", loss_g), ("discriminator", loss_d)):
-            if value.numel() != 1 or not bool(torch.isfinite(value.detach()).all()):
-                shown = value.item() if value.numel() == 1 else f"shape {tuple(value.shape)}"
-                raise ValueError(
-                    f"the {name}'s loss must be one finite number, got {shown}; "
-                    "look for NaN in the parameters or in the data"
-                )
-        return loss_g.reshape(()), loss_d.reshape(())
+        return loss_value(loss_g, "generator"), loss_value(loss_d, "discriminator")
 
     def generate(self, latent: Tensor, theta_g: Sequence[Tensor] | None = None) -> Tensor:
-        """Samples [n, ...] for latents [n, size]; at the live parameters where none are given."""
-        return self._call("generator", latent, theta_g)
+        """Samples [n, ...] for latents [n, size]; at the live parameters where none are given.
+
+        Raises:
+            NotFinite: a sample holds NaN or infinity.
+        """
+        return finite(self._call("generator", latent, theta_g), "generator")
 
     def score(self, x: Tensor, theta_d: Sequence[Tensor] | None = None) -> Tensor:
-        """The discriminator's logit or critic value [n] for samples [n, ...]."""
-        out = self._call("discriminator", x, theta_d)
+        """The discriminator's logit or critic value [n] for samples [n, ...].
+
+        Raises:
+            NotFinite: a score is NaN or infinite.
+            ValueError: not one number a sample.
+        """
+        out = finite(self._call("discriminator", x, theta_d), "discriminator")
         if out.numel() != x.shape[0]:
             raise ValueError(
                 f"the discriminator must give one number a sample, got shape {tuple(out.shape)} "

@@ -24,14 +24,7 @@ from torch.nn.utils.spectral_norm import SpectralNorm
 if TYPE_CHECKING:
     from collections.abc import Generator, Iterator
 
-__all__ = [
-    "BatchNormMode",
-    "check",
-    "describe",
-    "held",
-    "on_batch_statistics",
-    "refuse_shared",
-]
+__all__ = ["BatchNormMode", "check", "describe", "held", "on_batch_statistics"]
 
 BatchNormMode = Literal["as-set", "batch", "running"]
 
@@ -69,21 +62,6 @@ def check(module: nn.Module, batch_norm: BatchNormMode) -> None:
             raise ValueError(
                 f"batch_norm='running' needs running statistics, and {without[0]} keeps none; "
                 "use 'batch'"
-            )
-
-
-def refuse_shared(generator: nn.Module, discriminator: nn.Module) -> None:
-    """A parameter that both players move belongs to neither, and the game has no Jacobian.
-
-    Raises:
-        ValueError: there is one; the message names it by both players.
-    """
-    own = {id(p): name for name, p in generator.named_parameters()}
-    for name, p in discriminator.named_parameters():
-        if id(p) in own:
-            raise ValueError(
-                f"generator.{own[id(p)]} and discriminator.{name} are one parameter; a game needs "
-                "two players that move apart, so give one of them a copy"
             )
 
 

@@ -26,6 +26,7 @@ import numpy as np
 import torch
 
 from gancheck.diagnosis import Measurement, Quantity
+from gancheck.games.admitted import NotFinite
 from gancheck.measures.figures import (
     GENERATOR,
     MUTED,
@@ -81,8 +82,8 @@ class PathAngle(Measurement):
     Attributes:
         alphas: [points], where on the line; 0 is the start, 1 the end.
         angles: [batches, points], cosine between the field and the line; NaN where the field is
-            zero.
-        norms: [batches, points], norm of the field.
+            zero or the game overflows.
+        norms: [batches, points], norm of the field; NaN where the game overflows.
         verdict: sign change and bump beside the end, where both are beyond their errors.
         stopped: whether the budget ended the walk; then there are fewer batches, or none.
     """
@@ -305,11 +306,20 @@ def _tensors(start: Game | States, end: Game) -> list[Tensor]:
 def _walk(
     game: Game, batch: Batch, line: Tensor, points: np.ndarray
 ) -> tuple[np.ndarray, np.ndarray]:
-    """Cosine with the line and norm of the field [points] along it, on one batch."""
+    """Cosine with the line and norm of the field [points] along it, on one batch.
+
+    NaN where the game overflows: training never was between two checkpoints or beyond the last.
+    """
     direction = line / line.norm()
     angles, norms = np.full(len(points), np.nan), np.zeros(len(points))
     for i, alpha in enumerate(points):
-        v = field(game, batch, shift=((float(alpha) - 1.0) * line).to(game.dtype)).double()
+        try:
+            v = field(game, batch, shift=((float(alpha) - 1.0) * line).to(game.dtype)).double()
+        except NotFinite:
+            if alpha == 1.0:
+                raise
+            norms[i] = np.nan
+            continue
         norms[i] = float(v.norm())
         if norms[i] > 0.0:
             angles[i] = float(v @ direction) / norms[i]

@@ -207,11 +207,11 @@ def test_an_operation_with_a_wrong_second_derivative_is_caught_at_run_time() -> 
         Hessian(game, "discriminator", game.sample(20))
 
 
-def test_a_loss_that_is_not_finite_says_whose() -> None:
+def test_a_network_that_is_not_finite_says_whose() -> None:
     game = tiny_game()
     with torch.no_grad():
         game.parameters("discriminator")[0].fill_(float("nan"))
-    with pytest.raises(ValueError, match="loss must be one finite number"):
+    with pytest.raises(ValueError, match="discriminator's output must be finite"):
         Hessian(game, "generator", game.sample(8))
 
 
