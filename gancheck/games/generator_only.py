@@ -104,6 +104,19 @@ class GeneratorOnly(Game):
         first = next(self.modules["generator"].parameters(), None)
         return torch.device("cpu") if first is None else first.device
 
+    def in_float64(self) -> Game:
+        """The same generator on a copy in float64.
+
+        Raises:
+            RuntimeError: a generator that cannot be copied.
+        """
+        try:
+            out = super().in_float64()
+        except TypeError as error:
+            raise RuntimeError(f"the generator cannot be copied: {error}") from None
+        out._modules = _Alone(out.modules["generator"], self._why)  # noqa: SLF001 (a copy of one's own)
+        return out
+
     def sizes(self) -> tuple[int, int]:
         """Number of parameters of the generator, and none."""
         return sum(p.numel() for p in self.modules["generator"].parameters()), 0

@@ -163,11 +163,11 @@ class OnnxGenerator(nn.Module):
     It has no parameters and no derivative.
 
     Attributes:
-        differentiable: False.
+        without_derivative: why nothing can be differentiated through it.
         reason: how its inputs were told apart.
     """
 
-    differentiable = False
+    without_derivative = "onnxruntime computes the generator, which has no derivative there"
 
     def __init__(
         self, session: Any, noise: End, label: End | None, classes: int, *, one_hot: bool
