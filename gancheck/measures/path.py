@@ -320,7 +320,8 @@ def _walk(
                 raise
             norms[i] = np.nan
             continue
-        norms[i] = float(v.norm())
+        size = float(v.norm())
+        norms[i] = size if np.isfinite(size) else np.nan
         if norms[i] > 0.0:
             angles[i] = float(v @ direction) / norms[i]
     return angles, norms
