@@ -1,4 +1,4 @@
-"""The commands: prove, derive, train, diagnose, inspect, init, audit, explain.
+"""The commands: prove, derive, train, diagnose, inspect, init, audit, compare, explain.
 
 Each imports what it needs inside itself, so that `--help` loads neither torch nor sympy. Results go
 to stdout, progress and errors to stderr. Exit codes: 0 completed; 1 completed, and a finding at or
@@ -325,6 +325,27 @@ def audit(
             baseline=before,
             stamp=stamp,
         )
+
+
+@app.command()
+def compare(
+    first: Annotated[Path, typer.Argument(help="A checkpoint file.")],
+    second: Annotated[Path, typer.Argument(help="Another, such as a later one.")],
+    *,
+    as_json: Json = False,
+) -> None:
+    """Say whether two files hold the same weights, and which layers moved how far."""
+    with answering(refused=refusal([first, second], as_json=as_json, sarif=None)):
+        from gancheck.checkpoints.weight_distance import compare_files
+
+        folder = next((path for path in (first, second) if path.is_dir()), None)
+        if folder is not None:
+            raise ValueError(
+                f"{folder} is a folder, and compare takes two checkpoint files, such as those in "
+                "its checkpoints/; runs are not compared by this version"
+            )
+        found = compare_files(first, second)
+        typer.echo(json.dumps(found.to_dict(), indent=2) if as_json else found.text())
 
 
 @app.command()
