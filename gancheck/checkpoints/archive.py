@@ -11,6 +11,7 @@ Source: PKWARE APPNOTE 6.3.10, sections 4.3 and 4.5.
 from __future__ import annotations
 
 import struct
+import unicodedata
 import zlib
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
@@ -273,11 +274,12 @@ def _rooted(members: list[Member]) -> Archive:
     folded: set[str] = set()
     for member in members:
         name = member.name.split("/", 1)[1]
-        if name.casefold() in folded:
+        alike = unicodedata.normalize("NFKC", name).casefold()  # as some file systems have it
+        if alike in folded:
             raise Refused(
                 f"the zip holds member {plain(name)} twice: two readers would read two files",
                 subject=name,
             )
-        folded.add(name.casefold())
+        folded.add(alike)
         found[name] = member
     return Archive(roots.pop(), found)

@@ -6,6 +6,7 @@ containers, and repositories keep web pages and pointers under them. Standard li
 
 from __future__ import annotations
 
+import codecs
 from typing import TYPE_CHECKING
 
 from gancheck.checkpoints.index import Container
@@ -113,4 +114,8 @@ def _refuse_stand_ins(data: bytes) -> None:
 
 
 def _is_text(data: bytes) -> bool:
+    try:
+        codecs.getincrementaldecoder("utf-8")().decode(data)  # the last character may be cut
+    except UnicodeDecodeError:
+        return False
     return all(byte >= 32 or byte in b"\t\r\n" for byte in data)

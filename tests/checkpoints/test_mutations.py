@@ -18,7 +18,8 @@ from safetensors.torch import save as save_safetensors
 from gancheck.checkpoints import Container, Index, Refused, describe, index_json
 from gancheck.checkpoints.read import examine
 from tests.checkpoints.hostile import saved
-from tests.checkpoints.test_reading import Net, built, onnx, same_bits
+from tests.checkpoints.stand_ins import field, initialiser, onnx
+from tests.checkpoints.test_reading import Net, built, same_bits
 
 SMALL = {
     "a.weight": torch.arange(6.0).reshape(2, 3),
@@ -33,7 +34,9 @@ SEEDS = {
     "whole": saved(Net(), legacy=True),
     "pickle": pickle.dumps(SMALL, 4),
     "safetensors": save_safetensors(SMALL),
-    "onnx": onnx(b"fc.weight", bytes(24)),
+    "onnx": onnx(
+        initialiser(b"fc.weight", bytes(24)), field(1, b"\x22\x04Gemm"), field(12, b"\x0a\x01y")
+    ),
 }
 
 
