@@ -1,4 +1,8 @@
-"""Coverage: how often it alarms on real against real, and how surely a dropped mode is found."""
+"""Coverage: how often it alarms on real against real, and how surely a dropped mode is found.
+
+The whole null, with every other verdict, is in `test_error_rates`; here a part of it, with modes that
+are found by linkage.
+"""
 
 from __future__ import annotations
 
@@ -33,19 +37,7 @@ def most(draws: int, alpha: float = 0.01) -> int:
     return int(stats.binom.ppf(0.999, draws, alpha))
 
 
-@pytest.mark.parametrize(
-    ("law", "n", "draws"),
-    [
-        ("ring8", 300, 40),
-        ("moons", 300, 40),
-        pytest.param("ring8", 300, 200, marks=pytest.mark.slow),
-        pytest.param("moons", 300, 200, marks=pytest.mark.slow),
-        pytest.param("grid25", 300, 200, marks=pytest.mark.slow),
-        pytest.param("ring8", 2000, 200, marks=pytest.mark.slow),
-        pytest.param("moons", 2000, 200, marks=pytest.mark.slow),
-        pytest.param("grid25", 2000, 200, marks=pytest.mark.slow),
-    ],
-)
+@pytest.mark.parametrize(("law", "n", "draws"), [("ring8", 300, 40), ("moons", 300, 40)])
 def test_real_against_real_alarms_no_more_often_than_stated(law: str, n: int, draws: int) -> None:
     raw: dict[str, int] = {}
     alarms = 0
@@ -64,6 +56,7 @@ MANY = pytest.param(20, marks=pytest.mark.slow)
 @pytest.mark.parametrize("draws", [4, MANY])
 @pytest.mark.parametrize("modes", ["components", "labels", "centres"])
 def test_a_dropped_mode_of_an_eighth_is_found_every_time(modes: str, draws: int) -> None:
+    seen = 0
     for seed in range(draws):
         x, labels = draw("ring8", 1000, 2 * seed)
         g, of = draw("ring8", 1400, 2 * seed + 1)
@@ -73,16 +66,24 @@ def test_a_dropped_mode_of_an_eighth_is_found_every_time(modes: str, draws: int)
             "centres": {"centres": LAWS["ring8"].modes.numpy()},
         }[modes]
         found = coverage(x, g[of != seed % 8][:1000], seed=seed, **given)
-        assert found.p_values["missing"] < 0.01
+        seen += found.p_values["missing"] < 0.01
         assert found.quantities["missing_modes"].value == 1.0
+    print(f"\n| a mode of mass 0.125 dropped, {modes} | 1000 | alone | {seen} of {draws} |")
+    assert seen == draws
 
 
 @pytest.mark.parametrize("draws", [4, MANY])
 def test_a_dropped_mode_is_failing_after_holm_at_1500_every_time(draws: int) -> None:
+    """After Holm over the eleven tests of the largest report: six of these, five beside them."""
+    judge: Any = content.diagnostics()["GC006"].judge
+    seen = 0
     for seed in range(draws):
         x, _ = draw("ring8", 1500, 2 * seed)
         g, of = draw("ring8", 2100, 2 * seed + 1)
-        finding = judged(coverage(x, g[of != seed % 8][:1500], seed=seed))
-        assert finding.verdict is Verdict.failing
+        found = coverage(x, g[of != seed % 8][:1500], seed=seed)
+        finding = judge(found, beside=[0.5] * 5)
+        seen += finding.verdict is Verdict.failing
         assert finding.title == "A mode of the data is missing"
         assert finding.p_values["missing"].raw <= finding.p_values["missing"].corrected < 0.01
+    print(f"\n| a mode of mass 0.125 dropped | 1500 | after Holm over 11 | {seen} of {draws} |")
+    assert seen == draws

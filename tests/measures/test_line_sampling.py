@@ -74,7 +74,7 @@ def test_the_interval_covers_the_exact_ramp_in_forty_repeats(d: int) -> None:
 @pytest.mark.parametrize("d", [2, 16, 128])
 def test_the_interval_covers_and_is_hardly_wider_than_it_must_be(d: int, slope: float) -> None:
     covered, width, _ = repeats(d, slope, 200, lines=2000)
-    print(f"| {d} | {slope:g} | {covered:.3f} | {width:.2f} |")
+    print(f"\n| {d} | {slope:g} | {covered:.3f} | {width:.2f} |")
     assert covered >= 0.92
     assert width <= 1.3
 
@@ -82,6 +82,7 @@ def test_the_interval_covers_and_is_hardly_wider_than_it_must_be(d: int, slope: 
 @pytest.mark.parametrize("d", [2, 16, 128])
 def test_a_mass_of_a_millionth_costs_a_five_hundredth_of_monte_carlo(d: int) -> None:
     *_, ratio = repeats(d, 1.2e6, 40, lines=500)
+    print(f"\n| {d} | 1e-6 | {ratio:,.0f} |")
     assert ratio >= 500.0
 
 

@@ -134,20 +134,24 @@ def test_a_bridge_of_forty_samples_is_seen_in_nineteen_of_twenty(n: int) -> None
         generated = with_bridge(n, 5000 + draw, mass=40 / n)
         found = bridge_mass(planar("ring8", 4 * n, draw), generated, seed=draw)
         seen += found.verdict is Outcome.bridged
+    print(f"\n| a bridge of mass 40/n planted | {n} | alone | {seen} of 20 |")
     assert seen >= 19
 
 
 def test_three_dropped_modes_are_no_bridge() -> None:
+    called = 0
     for draw in range(20):
         x = planar("ring8", 3200, 6000 + draw)
         modes = data.ring8().modes.numpy()
         which = np.linalg.norm(x[:, None] - modes, axis=2).argmin(axis=1)
         found = bridge_mass(planar("ring8", 4000, draw), x[which < 5], seed=draw)
+        called += found.verdict is Outcome.bridged
         assert found.verdict is Outcome.not_detected
         assert not found.joined.any()
         missed = [row["component"] for row in found.rows if row["surely_missed"]]
         assert len(missed) == 3
         assert found.quantities["coverage"].value == 5 / 8
+    print(f"\n| three modes of eight dropped, called bridged | 2000 | alone | {called} of 20 |")
 
 
 @pytest.mark.parametrize(("mass", "linked"), [(0.3, True), (0.01, False)])
