@@ -173,7 +173,8 @@ diagnostic = Diagnostic(
     judge=judge,
     caption=(
         "Each distance, generated against real and held-out real against the same real, in units "
-        "of the larger of the two, with intervals."
+        "of the larger of the two, with intervals; then what is left when the second is taken off: "
+        "hollow where the interval holds 0, as it does for real data. Intervals are cut at the frame."
     ),
     headline="relative_excess",
     threshold="warns where significant and above 0.05; fails where surely above 0.5",

@@ -36,7 +36,7 @@ from gancheck.measures.discrepancies import (
     relabelled_sliced,
     sliced,
 )
-from gancheck.measures.features import as_features, fingerprint
+from gancheck.measures.features import as_array, as_features, fingerprint, of_one_shape
 from gancheck.measures.figures import (
     GENERATOR,
     REAL,
@@ -92,24 +92,17 @@ class Distances(Measurement):
     block: int
 
     @page_style()
-    def plot(self, width_px: int = WIDE) -> Axes:
-        """Each distance with its interval beside the null's, in units of the larger of the two."""
+    def plot(self, width_px: int = WIDE) -> np.ndarray:
+        """Each distance beside its null, and what is left of it when the null is taken off."""
         shown = [name for name in NAMES if name in self.quantities]
-        _, ax = new_figure(width_px, 60 + 46 * len(shown))
-        for i, name in enumerate(shown):
-            both = [self.quantities[name], self.quantities[f"{name}_real"]]
-            scale = max(abs(q.value) for q in both) or 1.0
-            for q, colour, y in zip(both, (GENERATOR, REAL), (i + 0.16, i - 0.16), strict=True):
-                low, high = (end / scale for end in q.interval)
-                interval(ax, max(low, -1.0), q.value / scale, min(high, 2.5), y, colour)
-        set_ticks(ax, "y", range(len(shown)), [_WORDS[name] for name in shown])
-        ax.set_ylim(len(shown) - 0.4, -0.9)
-        ax.set_xlim(-1.05, 2.6)
-        reference(ax, 0.0)
-        label(ax, -1.0, -0.7, "real against real", REAL)
-        label(ax, 0.9, -0.7, "generated", GENERATOR)
-        x_title(ax, "in units of the larger of the two")
-        return ax
+        height = 60 + 46 * len(shown)
+        if width_px < WIDE:
+            _, axes = new_figure(width_px, 2 * height, rows=2)
+        else:
+            _, axes = new_figure(width_px, height, columns=2, width_ratios=(3, 2))
+        _plot_both(axes[0], self.quantities, shown)
+        _plot_excess(axes[1], self.quantities, shown)
+        return axes
 
 
 _WORDS = {
@@ -119,6 +112,44 @@ _WORDS = {
     "mmd": "MMD, squared",
     "frechet": "Fréchet",
 }
+
+
+def _plot_both(ax: Axes, q: Mapping[str, Quantity], shown: Sequence[str]) -> None:
+    """Generated above the null, in units of the larger of the two."""
+    for i, name in enumerate(shown):
+        for key, colour, y in ((name, GENERATOR, i + 0.16), (f"{name}_real", REAL, i - 0.16)):
+            low, high = (end / _unit(q, name) for end in q[key].interval)
+            interval(ax, max(low, -1.0), q[key].value / _unit(q, name), min(high, 2.5), y, colour)
+    _frame(ax, shown, (-1.05, 2.6))
+    label(ax, -1.0, -0.7, "real against real", REAL)
+    label(ax, 0.9, -0.7, "generated", GENERATOR)
+    x_title(ax, "in units of the larger of the two")
+
+
+def _plot_excess(ax: Axes, q: Mapping[str, Quantity], shown: Sequence[str]) -> None:
+    """Generated minus null in the same units; an interval that holds zero is hollow."""
+    for i, name in enumerate(shown):
+        excess, unit = q[f"{name}_excess"], _unit(q, name)
+        low, high = (end / unit for end in excess.interval)
+        hollow = low <= 0.0 <= high
+        interval(
+            ax, max(low, -1.5), excess.value / unit, min(high, 1.9), i, GENERATOR, hollow=hollow
+        )
+    _frame(ax, shown, (-1.55, 1.95))
+    label(ax, -1.5, -0.7, "generated minus real", GENERATOR)
+    x_title(ax, "in the same units; 0: as real data")
+
+
+def _unit(q: Mapping[str, Quantity], name: str) -> float:
+    return max(abs(q[name].value), abs(q[f"{name}_real"].value)) or 1.0
+
+
+def _frame(ax: Axes, shown: Sequence[str], ends: tuple[float, float]) -> None:
+    set_ticks(ax, "y", range(len(shown)), [_WORDS[name] for name in shown])
+    ax.set_ylim(len(shown) - 0.4, -0.9)
+    ax.set_xlim(*ends)
+    set_ticks(ax, "x", [-1, 0, 1, 2] if ends[1] > 2 else [-1, 0, 1])
+    reference(ax, 0.0)
 
 
 def distances(
@@ -150,6 +181,8 @@ def distances(
     eigenvalue problems of the size of the features.
     """
     start = time.perf_counter()
+    real, generated = as_array(real, "real"), as_array(generated, "generated")
+    of_one_shape(real, generated)
     space = as_features(features)
     if space.function is not None:
         real, generated = space.of(real, "real"), space.of(generated, "generated")
