@@ -17,9 +17,9 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
     from pathlib import Path
 
-    from gancheck.diagnosis import Finding, Report
+    from gancheck.diagnosis import Finding, Place, Report
 
-__all__ = ["Baseline", "Comparison", "compare", "read_baseline"]
+__all__ = ["Baseline", "Comparison", "Known", "compare", "read_baseline"]
 
 _LARGEST: Final = 64 * 2**20
 _RANK: Final = {
@@ -47,9 +47,23 @@ class Known:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Baseline:
-    """An older report, as far as a comparison needs it: code -> what was known."""
+    """An older report, as far as a comparison needs it.
+
+    Attributes:
+        known: code -> what was known.
+        unchecked: codes that did not run and paths of which nothing was read.
+    """
 
     known: Mapping[str, Known]
+    unchecked: frozenset[str] = frozenset()
+
+    def state(self, finding: Finding) -> str:
+        """SARIF's word for a finding: `new`, `unchanged`, or `updated` where it ended otherwise."""
+        was = self.known.get(finding.code)
+        if was is None or was.verdict is Verdict.sound:
+            return "new"
+        same = was.verdict is finding.verdict and not _added(finding, was)
+        return "unchanged" if same else "updated"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -65,11 +79,6 @@ class Comparison:
     new: tuple[tuple[Finding, str], ...]
     known: tuple[Finding, ...]
     better: tuple[tuple[str, Verdict, Verdict], ...]
-
-    @property
-    def states(self) -> dict[str, str]:
-        """Code -> `new` or `unchanged`, for each finding that is either."""
-        return {f.code: "unchanged" for f in self.known} | {f.code: "new" for f, _ in self.new}
 
     def worst_new(self) -> Verdict | None:
         """The worst verdict among what is new; None where nothing is."""
@@ -114,7 +123,7 @@ def read_baseline(path: Path | None) -> Baseline | None:
             _take(entry, known)
         except (KeyError, TypeError, ValueError, AttributeError):
             raise _no_report(path, f"finding {number} has no code and verdict") from None
-    return Baseline(known=known)
+    return Baseline(known=known, unchecked=_unchecked(report.get("provenance")))
 
 
 def compare(report: Report, baseline: Baseline) -> Comparison:
@@ -143,8 +152,12 @@ def _why_new(finding: Finding, was: Known | None) -> str:
         return f"was {_word(was.verdict)}"
     if _RANK[finding.verdict] < _RANK[was.verdict]:
         return ""
-    added = [p for p in finding.places if (p.file, p.tensor) not in was.tensors]
+    added = _added(finding, was)
     return f"now also in {added[0].tensor or added[0].file}" if added else ""
+
+
+def _added(finding: Finding, was: Known) -> list[Place]:
+    return [p for p in finding.places if (p.file, p.tensor) not in was.tensors]
 
 
 def _take(entry: Any, known: dict[str, Known]) -> None:
@@ -159,6 +172,14 @@ def _take(entry: Any, known: dict[str, Known]) -> None:
     if before is not None and before.verdict is verdict:
         tensors |= before.tensors
     known[code] = Known(verdict=verdict, tensors=tensors)
+
+
+def _unchecked(provenance: Any) -> frozenset[str]:
+    if not isinstance(provenance, dict):
+        return frozenset()
+    told = cast("dict[str, Any]", provenance)
+    lists = (told.get("not_run"), told.get("not_read"))
+    return frozenset(str(x) for found in lists if isinstance(found, (list, dict)) for x in found)
 
 
 def _word(verdict: Verdict) -> str:

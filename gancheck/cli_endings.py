@@ -172,7 +172,7 @@ def finish(
     page = report.save(out / "report.html")
     compared = _compared(report, baseline)
     if sarif is not None:
-        _write_sarif(report, sarif, compared)
+        _write_sarif(report, sarif, baseline)
     if as_json:
         typer.echo(report.to_json())
     else:
@@ -207,10 +207,9 @@ def _print_comparison(compared: Comparison, *, err: bool) -> None:
         typer.echo(f"baseline: {' '.join(clean(line).split())}", err=err)
 
 
-def _write_sarif(report: Report, path: Path, compared: Comparison | None) -> None:
+def _write_sarif(report: Report, path: Path, baseline: Baseline | None) -> None:
     from gancheck.content import diagnostics
     from gancheck.rendering.files import write_whole
     from gancheck.rendering.sarif import sarif_text
 
-    states = None if compared is None else compared.states
-    write_whole(path, sarif_text(report, diagnostics=diagnostics(), states=states))
+    write_whole(path, sarif_text(report, diagnostics=diagnostics(), baseline=baseline))

@@ -54,7 +54,12 @@ def test_new_is_what_is_worse_or_was_not_there(
     assert {code for code, _, _ in found.better} == better
     worst = max((RANK[now[c]] for c in worse), default=None)
     assert (None if found.worst_new() is None else RANK[found.worst_new()]) == worst
-    assert set(found.states) == asks
+    for code, verdict in now.items():
+        state = baseline.state(_finding(code, verdict))
+        if code not in was or was[code] is Verdict.sound:
+            assert state == "new"
+        else:
+            assert state == ("unchanged" if was[code] is verdict else "updated")
 
 
 def test_a_tensor_that_was_not_named_is_new(tmp_path: Path) -> None:
@@ -63,6 +68,8 @@ def test_a_tensor_that_was_not_named_is_new(tmp_path: Path) -> None:
     assert baseline is not None
     same = compare(Report(findings=[_finding("GC101", Verdict.failing, "b")]), baseline)
     assert same.new == ()
+    assert baseline.state(_finding("GC101", Verdict.failing, "b")) == "unchanged"
+    assert baseline.state(_finding("GC101", Verdict.failing, "c")) == "updated"
     more = compare(Report(findings=[_finding("GC101", Verdict.failing, "b", "c")]), baseline)
     assert more.lines() == ["new: GC101 failing (now also in c)"]
     milder = compare(Report(findings=[_finding("GC101", Verdict.warning, "c")]), baseline)
@@ -134,6 +141,15 @@ def test_a_baseline_that_is_not_there_is_an_error_of_the_system(tmp_path: Path) 
         read_baseline(tmp_path / "none.json")
     with pytest.raises(OSError, match=r"\w"):
         read_baseline(tmp_path)
+
+
+def test_what_an_older_report_did_not_check_is_known(tmp_path: Path) -> None:
+    provenance = {"not_run": ["GC001"], "not_read": {"a.onnx": "too large"}}
+    path = tmp_path / "old.json"
+    path.write_text(Report(findings=[], provenance=provenance).to_json())
+    baseline = read_baseline(path)
+    assert baseline is not None
+    assert baseline.unchecked == {"GC001", "a.onnx"}
 
 
 def test_a_hand_edited_baseline_still_reads(tmp_path: Path) -> None:

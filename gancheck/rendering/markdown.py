@@ -88,8 +88,10 @@ def _unchecked(report: Report, known: Mapping[str, Diagnostic]) -> list[str]:
     """Not sound and not bad: nothing is known, and this is why."""
     silent = [f for _, f in anchored(report) if f.verdict is Verdict.not_applicable]
     rows = [f"- **{_name(f.code, known)}**: {_prose(f.because)}" for f in silent]
-    why = str(report.provenance.get("stopped") or "stopped early")
-    rows += [f"- **{_name(code, known)}**: not reached: {_prose(why)}" for code in report.not_run]
+    if report.not_run:
+        why = str(report.provenance.get("stopped") or "stopped early")
+        names = ", ".join(_name(code, known) for code in report.not_run)
+        rows.append(f"- **{names}**: not reached: {_prose(why)}")
     rows += [
         f"- **{inert(f.path, _NAME)}**: not read: {_prose(f.unread)}"
         for f in examined(report)
@@ -133,7 +135,8 @@ def _number(finding: Finding, known: Mapping[str, Diagnostic]) -> str:
     label = diagnostic.labels.get(name, "") if diagnostic else ""
     number = describe(finding.quantities[name])
     numerical = f", numerical error {number.numerical}" if finding.quantities[name].error else ""
-    text = f"{label or name.replace('_', ' ')}: {number.value} {number.brief}".strip()
+    gap = " " if number.brief[:1] in {"", "[", "±"} else ", "
+    text = f"{label or name.replace('_', ' ')}: {number.value}{gap}{number.brief}".strip()
     return inert(f"{text}{numerical}", _LONGEST)
 
 

@@ -20,7 +20,7 @@ from gancheck.measures.holm import ALPHA
 from gancheck.rendering.figure import inline_svg
 from gancheck.rendering.history import Curves, curves, history_figure
 from gancheck.rendering.numbers import NumberText, describe, duration
-from gancheck.rendering.text import first_sentence, identifier
+from gancheck.rendering.text import first_sentence, identifier, one_line
 from gancheck.rendering.threshold import strip
 
 if TYPE_CHECKING:
@@ -71,6 +71,8 @@ _SPOKEN: Final = {
 _ACTIONS: Final = 3
 _CARDS: Final = 9
 _RAIL: Final = 9
+_PLACES: Final = 20
+_PLACE: Final = 200
 _LONGEST: Final = 2000
 _FACTS: Final = 400
 _UNDRAWABLE = (ValueError, TypeError, ArithmeticError, LookupError, RuntimeError)
@@ -144,6 +146,7 @@ class Section:
     caption: str
     rows: tuple[Row, ...]
     more: int
+    places: tuple[str, ...]
     tests: tuple[Tested, ...]
     family: int
     definition: Definition | None
@@ -186,15 +189,14 @@ def headline(report: Report, known: Mapping[str, Diagnostic]) -> tuple[str, str]
     if not report.findings:
         return word, "No diagnostic ran."
     if report.verdict is Verdict.not_applicable:
-        return word, "None of the questions could be asked of this game."
+        return word, "None of the questions could be answered."
     if report.verdict is Verdict.sound:
-        asked = sum(f.verdict is Verdict.sound for f in report.findings)
-        questions = "The one question asked" if asked == 1 else f"The {asked} questions asked"
-        unasked = len(report.findings) - asked + len(report.not_run)
-        rest = (
-            f" {unasked} more {'was' if unasked == 1 else 'were'} not answered." if unasked else ""
-        )
-        return word, f"{questions} found nothing against this game.{rest}"
+        answered = sum(f.verdict is Verdict.sound for f in report.findings)
+        asked = "The one question" if answered == 1 else f"The {answered} questions"
+        left = len(report.findings) - answered + len(report.not_run)
+        rest = f"; {left} {'was' if left == 1 else 'were'} not answered" if left else ""
+        verb = "was" if answered == 1 else "were"
+        return word, f"{asked} that {verb} answered found nothing{rest}."
     _, worst = anchored(report)[0]
     return word, _title(worst, known.get(worst.code))
 
@@ -256,6 +258,7 @@ def _section(
         caption=diagnostic.caption if diagnostic else "",
         rows=rows,
         more=max(0, len(rows) - _RAIL),
+        places=_places(finding),
         tests=(),
         family=0,
         definition=definition,
@@ -270,6 +273,15 @@ def _section(
 def _run(known: Mapping[str, Any], *, stamped: bool) -> dict[str, Any]:
     """What a measurement tells of itself; how long it took only where stamped."""
     return {k: v for k, v in known.items() if k != "seconds" or stamped}
+
+
+def _places(finding: Finding) -> tuple[str, ...]:
+    """The tensors it speaks of, the first of them with the file, and how many more there are."""
+    shown = [
+        one_line(f"{p.tensor} in {p.file}" if p.tensor else p.file, _PLACE) for p in finding.places
+    ]
+    more = len(shown) - _PLACES
+    return (*shown[:_PLACES], f"{more} more") if more > 0 else tuple(shown)
 
 
 def _rows(finding: Finding, diagnostic: Diagnostic | None) -> tuple[Row, ...]:

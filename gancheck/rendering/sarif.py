@@ -25,7 +25,7 @@ from __future__ import annotations
 import hashlib
 import json
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, Final, cast
 from urllib.parse import quote
 
@@ -36,6 +36,7 @@ from gancheck.rendering.report_view import anchored
 from gancheck.rendering.text import clean, one_line
 
 if TYPE_CHECKING:
+    from gancheck.baseline import Baseline
     from gancheck.diagnosis import Diagnostic, Finding, Place, Report
     from gancheck.rendering.examined import Examined
 
@@ -50,7 +51,12 @@ _KINDS: Final = {
     Verdict.undecided: ("open", "none"),
     Verdict.not_applicable: ("notApplicable", "none"),
 }
+_UNRUN: Final = "not-run"  # rule of the checks that were not reached, which are one result
 _UNREAD: Final = "not-read"  # rule of a file of which nothing could be examined
+_OF_THE_RUN: Final = {
+    _UNRUN: "Did every check that was chosen run?",
+    _UNREAD: "Could anything of the file be examined?",
+}
 _LONGEST: Final = 1000
 _NAME: Final = 200
 _PLACES: Final = 20  # locations of a result; how many there are more is said in its message
@@ -62,43 +68,37 @@ def sarif_text(
     report: Report,
     *,
     diagnostics: Mapping[str, Diagnostic],
-    states: Mapping[str, str] | None = None,
+    baseline: Baseline | None = None,
 ) -> str:
     """A report as a SARIF log; the same report gives the same bytes.
 
     Args:
         report: what was found.
         diagnostics: code -> diagnostic, for names and questions.
-        states: code -> `new` or `unchanged` against a baseline; none was given where not given.
+        baseline: an older report; then each result says whether it is new.
     """
     files = examined(report)
     uris = [_uri(file.path) for file in files]
-    unread = [file for file in files if file.unread]
-    codes = list(dict.fromkeys([*(f.code for _, f in anchored(report)), *report.not_run]))
-    codes += [_UNREAD] if unread else []
-    shown = [finding for _, finding in anchored(report) if finding.verdict in _KINDS]
-    stopped = str(report.provenance.get("stopped") or "")
-    results = [(f.code, _result(f, codes, uris, diagnostics)) for f in shown]
-    why = f": {stopped}" if stopped else ""
-    results += [
-        (code, _unchecked(code, codes, f"Not reached{why}.", uris[:1], 0))
-        for code in report.not_run
-    ]
-    results += [
-        (_UNREAD, _unchecked(_UNREAD, codes, file.unread, [uris[n]], n))
-        for n, file in enumerate(files)
-        if file.unread
-    ]
+    ranked = [finding for _, finding in anchored(report)]
+    codes = list(dict.fromkeys([*(f.code for f in ranked), *report.not_run, _UNRUN, _UNREAD]))
+    results: list[Json] = []
+    for finding in ranked:
+        if finding.verdict in _KINDS:
+            state = baseline.state(finding) if baseline else ""
+            results.append(_result(finding, codes, uris, diagnostics) | _state(state))
+    for code, names, why, at in _silent(report, files):
+        state = _unchecked_state(names, baseline)
+        places = [_location(uris[at], at, "")] if uris else []
+        results.append(_unchecked(code, codes.index(code), why, places) | _state(state))
     taken: Counter[str] = Counter()
-    for code, result in results:
-        _identify(code, result, taken)
-        if states is not None:
-            result["baselineState"] = states.get(code, "new")
+    for result in results:
+        _identify(result, taken)
+    stopped = str(report.provenance.get("stopped") or "")
     run: Json = {
         "tool": {"driver": _driver(report, [_rule(c, diagnostics.get(c)) for c in codes])},
         "invocations": [_invocation(report, stopped)],
         "artifacts": [_artifact(file, uri) for file, uri in zip(files, uris, strict=True)],
-        "results": [result for _, result in results],
+        "results": results,
         "properties": {
             "verdict": str(report.verdict),
             "summary": report.summary,
@@ -137,7 +137,7 @@ def refusal_text(
         "message": {"text": _message(f"Refused: {reason}")},
         "locations": [_location(uris[0], 0, "")] if uris else [],
     }
-    _identify("refused", result, Counter())
+    _identify(result, Counter())
     note = {"level": "error", "message": {"text": _message(f"Refused, not audited: {reason}")}}
     invocation: Json = {
         "executionSuccessful": False,
@@ -171,8 +171,8 @@ def _driver(report: Report, rules: list[Json]) -> Json:
 
 def _rule(code: str, diagnostic: Diagnostic | None) -> Json:
     rule: Json = {"id": _text(code)}
-    if code == _UNREAD:
-        rule["shortDescription"] = {"text": "Could anything of the file be examined?"}
+    if code in _OF_THE_RUN:
+        rule["shortDescription"] = {"text": _OF_THE_RUN[code]}
     if diagnostic is not None:
         about = diagnostic.definition
         told = (diagnostic.threshold, about.estimator, about.limits, about.source)
@@ -211,16 +211,37 @@ def _result(
     }
 
 
-def _unchecked(code: str, codes: list[str], why: str, uris: list[str], index: int) -> Json:
+def _silent(report: Report, files: Sequence[Examined]) -> Iterator[tuple[str, list[str], str, int]]:
+    """What was not checked at all: rule, the names it is about, why, and which file."""
+    if report.not_run:
+        stopped = str(report.provenance.get("stopped") or "")
+        left = f"Not reached: {', '.join(report.not_run)}"
+        yield _UNRUN, report.not_run, f"{left}{f': {stopped}' if stopped else ''}.", 0
+    for index, file in enumerate(files):
+        if file.unread:
+            yield _UNREAD, [file.path], file.unread, index
+
+
+def _unchecked(code: str, index: int, why: str, places: list[Json]) -> Json:
     return {
-        "ruleId": _text(code),
-        "ruleIndex": codes.index(code),
+        "ruleId": code,
+        "ruleIndex": index,
         "kind": "open",
         "level": "none",
         "message": {"text": _message(f"Not checked. {why}")},
-        "locations": [_location(uri, index, "") for uri in uris],
-        "properties": {"verdict": "not_run"},
+        "locations": places,
+        "properties": {"verdict": code.replace("-", "_")},
     }
+
+
+def _state(state: str) -> Json:
+    return {"baselineState": state} if state else {}
+
+
+def _unchecked_state(names: Sequence[str], baseline: Baseline | None) -> str:
+    if baseline is None:
+        return ""
+    return "unchanged" if set(names) <= baseline.unchecked else "new"
 
 
 def _locations(places: Sequence[Place], uris: list[str]) -> list[Json]:
@@ -247,10 +268,12 @@ def _location(uri: str, index: int | None, tensor: str) -> Json:
     }
 
 
-def _identify(code: str, result: Json, taken: Counter[str]) -> None:
+def _identify(result: Json, taken: Counter[str]) -> None:
     """A fingerprint of rule, file and tensor, so that new weights do not make it a new alert."""
     first = json.dumps(result["locations"][:1], sort_keys=True)
-    digest = hashlib.sha256(f"{code}\0{first}".encode("utf-8", "replace")).hexdigest()[:16]
+    digest = hashlib.sha256(f"{result['ruleId']}\0{first}".encode("utf-8", "replace")).hexdigest()[
+        :16
+    ]
     taken[digest] += 1
     result["partialFingerprints"] = {"primaryLocationLineHash": f"{digest}:{taken[digest]}"}
 

@@ -133,7 +133,7 @@ def test_what_never_ran_and_what_was_not_read_is_named(points_report: Report) ->
         points_report, provenance={**points_report.provenance, "not_read": {"a.onnx": "too large"}}
     )
     text = markdown(known, diagnostics={})
-    assert "- **GC002**: not reached: budget of 60 s spent" in text
+    assert "- **GC002, GC005**: not reached: budget of 60 s spent" in text
     assert "- **a.onnx**: not read: too large" in text
     assert "2 not run" in text
 

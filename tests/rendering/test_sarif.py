@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 from jsonschema import ValidationError
 
+from gancheck.baseline import Baseline, Known
 from gancheck.diagnosis import Diagnostic, Finding, Place, Report, Verdict
 from gancheck.rendering.sarif import refusal_text, sarif_text
 from tests.rendering.schemas import sarif_validator
@@ -83,10 +84,10 @@ def test_each_verdict_has_its_kind_and_level_and_sound_is_no_alert() -> None:
         "warning": (of["warning"], "fail", "warning"),
         "undecided": (of["undecided"], "open", "none"),
         "not_applicable": (of["not_applicable"], "notApplicable", "none"),
-        "not_run": ("GC009", "open", "none"),
+        "not_run": ("not-run", "open", "none"),
     }
     said = {r["ruleId"]: r["message"]["text"] for r in run["results"]}
-    assert said["GC009"] == "Not checked. Not reached: budget of 5 s spent."
+    assert said["not-run"] == "Not checked. Not reached: GC009: budget of 5 s spent."
     assert said[of["not_applicable"]].startswith("Not checked. ")
     assert said[of["undecided"]].startswith("Undecided. ")
     assert run["properties"]["sound"] == [of["sound"]]
@@ -143,9 +144,16 @@ def test_a_fingerprint_outlives_new_numbers_and_tells_findings_apart() -> None:
 
 def test_a_baseline_says_what_is_new() -> None:
     findings = [_finding("GC101", Verdict.failing), _finding("GC102", Verdict.warning)]
-    report = Report(findings=findings, provenance={"files": FILES})
-    run = _run(sarif_text(report, diagnostics={}, states={"GC101": "unchanged"}))
-    assert [r["baselineState"] for r in run["results"]] == ["unchanged", "new"]
+    provenance = {"files": FILES, "not_run": ["GC001"]}
+    report = Report(findings=findings, provenance=provenance)
+    known = Known(verdict=Verdict.failing, tensors=frozenset())
+    old = Baseline(known={"GC101": known}, unchecked=frozenset({"GC001", "GC002"}))
+    run = _run(sarif_text(report, diagnostics={}, baseline=old))
+    assert [(r["ruleId"], r["baselineState"]) for r in run["results"]] == [
+        ("GC101", "unchanged"), ("GC102", "new"), ("not-run", "unchanged"),
+    ]  # fmt: skip
+    run = _run(sarif_text(report, diagnostics={}, baseline=Baseline(known={})))
+    assert {r["baselineState"] for r in run["results"]} == {"new"}
 
 
 def test_a_file_of_which_nothing_was_read_is_open() -> None:
