@@ -232,7 +232,10 @@ def _residual(site: _Site, word: Word, hidden: str) -> None:
         site.own(part, f"{place}.")
     del site.left[:used]
     outputs = block.second.shape[0]
-    if word.name in ("residual_down", "residual_first") and (shape[1] % 2 or shape[2] % 2):
+    halves = word.name in ("residual_down", "residual_first")
+    if halves and block.shortcut is None:
+        raise Refused(f"{word.name} has a 1 x 1 convolution beside it, and the file has none there")
+    if halves and (shape[1] % 2 or shape[2] % 2):
         raise Refused(f"{word.name} halves the pixels and {shape[1]} x {shape[2]} arrive")
     scale = {"residual_up": 2.0, "residual_same": 1.0}.get(word.name, 0.5)
     site.put(layer, (outputs, int(shape[1] * scale), int(shape[2] * scale)))

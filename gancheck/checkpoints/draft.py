@@ -279,10 +279,10 @@ def _layer_lines(
     player: Player, part: _Part, usual: list[str], shape: tuple[int, ...] | None
 ) -> list[str]:
     """The proposed layers: a line where there is one, else TODO and each of them as a comment."""
-    if not usual or usual == ["mlp"]:
-        return []
     key = f"{player}_layers"
     proposed = [words for name in usual for words in part.matches[name].proposals]
+    if not usual or (usual == ["mlp"] and len(proposed) == 1):
+        return []  # a perceptron's layers follow from its shapes
     norms = any(word.startswith(("batch_norm", *RESIDUAL)) for words in proposed for word in words)
     eps = "; batch_norm:0.8 where it was made so" if norms else ""
     if len(proposed) == 1:

@@ -11,6 +11,7 @@ from __future__ import annotations
 import math
 import re
 from collections import deque
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from itertools import pairwise, permutations
 from typing import TYPE_CHECKING, Literal
@@ -19,7 +20,7 @@ from gancheck.checkpoints.chain import is_floating
 from gancheck.checkpoints.refusal import plain
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+    from collections.abc import Iterable, Iterator, Sequence
 
     from gancheck.checkpoints.index import TensorInfo
 
@@ -262,8 +263,11 @@ def orders(parts: Parts) -> Iterator[tuple[Part, ...]]:
             yield order
 
 
+_Sort = Callable[[Mapping[str, _Node]], list[str]]
+
+
 def _ways(root: _Node) -> Iterator[tuple[Part, ...]]:
-    for sort in (_registered, _by_number, _natural):
+    for sort in (_registered, _by_number, _numbered_first, _natural):
         yield tuple(_flat(root, sort))
     top = root
     while len(top.children) == 1 and top.part is None:
@@ -273,44 +277,60 @@ def _ways(root: _Node) -> Iterator[tuple[Part, ...]]:
             yield tuple(p for name in names for p in _flat(top.children[name], _natural))
 
 
-def _flat(node: _Node, sort: Callable[[Sequence[str]], list[str]]) -> Iterator[Part]:
+def _flat(node: _Node, sort: _Sort) -> Iterator[Part]:
     if node.part is not None:
         yield node.part
-    names = list(node.children)
-    if all(name.isdigit() for name in names):
-        names.sort(key=int)
+    if all(name.isdigit() for name in node.children):
+        names = sorted(node.children, key=int)
     else:
-        names = sort(names)
+        names = sort(node.children)
     for name in names:
         yield from _flat(node.children[name], sort)
 
 
-def _registered(names: Sequence[str]) -> list[str]:
-    return list(names)
+def _registered(children: Mapping[str, _Node]) -> list[str]:
+    return list(children)
 
 
-def _by_number(names: Sequence[str]) -> list[str]:
-    """Names with a number by it, ties as registered; the others stay before or after all of them."""
-    numbers = {name: re.search(r"\d+", name) for name in names}
-    first = next((i for i, name in enumerate(names) if numbers[name]), len(names))
+def _by_number(children: Mapping[str, _Node]) -> list[str]:
+    """By the number in the name, a layer before its norm; names without one where they stood."""
+    ranked = _numbers(children)
+    first = next((i for i, (number, _) in enumerate(ranked) if number >= 0), len(ranked))
+    return [
+        name
+        for _, name in sorted(
+            enumerate(children),
+            key=lambda pair: (
+                (1, *ranked[pair[0]], pair[0])
+                if ranked[pair[0]][0] >= 0
+                else (0 if pair[0] < first else 2, 0, 0, pair[0])
+            ),
+        )
+    ]
 
-    def rank(pair: tuple[int, str]) -> tuple[int, int, int]:
-        place, name = pair
-        found = numbers[name]
-        if found is None:
-            return (0 if place < first else 2, 0, place)
-        return (1, int(found[0][:9]), place)
 
-    return [name for _, name in sorted(enumerate(names), key=rank)]
+def _numbered_first(children: Mapping[str, _Node]) -> list[str]:
+    """The same with every name without a number at the end."""
+    ranked = dict(zip(children, _numbers(children), strict=True))
+    return sorted(children, key=lambda name: (ranked[name][0] < 0, *ranked[name]))
 
 
-def _natural(names: Sequence[str]) -> list[str]:
+def _numbers(children: Mapping[str, _Node]) -> list[tuple[int, int]]:
+    """The number in each name, -1 without, and whether it is a norm."""
+    found = ((re.search(r"\d+", name), node.part) for name, node in children.items())
+    return [
+        (int(number[0][:9]) if number else -1, int(part is not None and part.kind == "norm"))
+        for number, part in found
+    ]
+
+
+def _natural(children: Mapping[str, _Node]) -> list[str]:
     def pieces(name: str) -> list[tuple[int, int, str]]:
         return [
             (0, int(p[:9]), p) if p.isdigit() else (1, 0, p) for p in re.findall(r"\d+|\D+", name)
         ]
 
-    return sorted(names, key=pieces)
+    return sorted(children, key=pieces)
 
 
 def gaps(order: Sequence[Part]) -> tuple[int | None, ...]:
