@@ -156,6 +156,11 @@ def _flat(q: Mapping[str, Quantity], shrunk: float, collapsed: float) -> bool:
 
 def _short(found: Coverage, level: float) -> str:
     """Why a missing mode could have gone unnoticed; "" where it could not."""
+    if len(found.modes) < 2 and found.modes_from != "components":
+        return (
+            f"The {found.modes_from} name a single mode, and a mode can be missing only among "
+            "several; leave them out, or give those of the classes."
+        )
     if len(found.modes) < 2:
         return (
             "The data shows a single mode in this space, so no mode can be missing from it; give "

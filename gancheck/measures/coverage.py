@@ -29,7 +29,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from gancheck.diagnosis import Measurement, Quantity
-from gancheck.measures.features import as_features, fingerprint
+from gancheck.measures.features import as_array, as_features, fingerprint, of_one_shape
 from gancheck.measures.fidelity import FOUR, fidelity
 from gancheck.measures.figures import (
     GENERATOR,
@@ -151,6 +151,8 @@ def coverage(
     Cost: a pass of distances to the reference, thrice among 2,000 samples; linkage to find modes.
     """
     start = time.perf_counter()
+    real, generated = as_array(real, "real"), as_array(generated, "generated")
+    of_one_shape(real, generated)
     space = as_features(features)
     if space.function is not None:
         real, generated = space.of(real, "real"), space.of(generated, "generated")

@@ -15,7 +15,7 @@ import numpy as np
 
 from gancheck.diagnosis import NotApplicable
 from gancheck.measures.data_components import Components, from_labels, linked
-from gancheck.measures.features import Features, as_array, as_features
+from gancheck.measures.features import Features, as_array, as_features, of_one_shape
 from gancheck.measures.gap_region import LARGEST_THRESHOLD, Region, place
 
 if TYPE_CHECKING:
@@ -41,6 +41,7 @@ class DataGaps:
         tube: [at most 500, k].
         null: [the rest, k].
         last: what the reference taught the features: principal components, or nothing.
+        like: the shape of real samples as they were given.
         width: numbers of a sample before that.
     """
 
@@ -52,14 +53,17 @@ class DataGaps:
     tube: np.ndarray
     null: np.ndarray
     last: Callable[[np.ndarray], np.ndarray]
+    like: tuple[int, ...]
     width: int
 
     def seen(self, samples: Any, name: str = "samples") -> np.ndarray:
         """Samples in the space of the gaps [n, k].
 
         Raises:
-            ValueError: not as wide as the real ones, not finite.
+            ValueError: not of the shape of the real ones, not finite.
         """
+        samples = as_array(samples, name)
+        of_one_shape(np.empty((0, *self.like)), samples, ("real", name))
         x = self.space.of(samples, name)
         if x.shape[1] != self.width:
             raise ValueError(
@@ -120,6 +124,7 @@ def data_gaps(real: Any, *, labels: Any = None, features: Any = None, seed: int 
         tube=tube,
         null=null,
         last=last,
+        like=tuple(real.shape[1:]),
         width=x.shape[1],
     )
 

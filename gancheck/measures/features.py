@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import hashlib
 import importlib
+import math
 import sys
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -24,7 +25,16 @@ import torch
 if TYPE_CHECKING:
     from gancheck.games.game import Game
 
-__all__ = ["NAMES", "Features", "as_array", "as_features", "discriminator", "fingerprint", "rows"]
+__all__ = [
+    "NAMES",
+    "Features",
+    "as_array",
+    "as_features",
+    "discriminator",
+    "fingerprint",
+    "of_one_shape",
+    "rows",
+]
 
 NAMES = ("pixels", "pca", "discriminator", "module:function")
 _VARIANCE = 0.95  # of the reference, kept by principal components
@@ -188,6 +198,27 @@ def as_array(samples: Any, what: str) -> Any:
         return np.asarray(samples)
     except ValueError as error:
         raise ValueError(f"{what} must be one array, every sample of one shape: {error}") from error
+
+
+def of_one_shape(real: Any, other: Any, names: tuple[str, str] = ("real", "generated")) -> None:
+    """Refuse samples whose axes differ though they hold as many numbers.
+
+    Channels first and channels last would be compared number by number, each with another. Axes of
+    length one and samples that are flat already say nothing against each other.
+
+    Raises:
+        ValueError: [n, 3, 8, 8] against [n, 8, 8, 3].
+    """
+    shapes = [
+        tuple(int(k) for k in getattr(samples, "shape", ())[1:] if int(k) != 1)
+        for samples in (real, other)
+    ]
+    one, two = shapes
+    if one != two and min(len(one), len(two)) > 1 and math.prod(one) == math.prod(two):
+        raise ValueError(
+            f"{names[0]} and {names[1]} samples differ in shape: {one} against {two}; permute the "
+            "axes of one of them"
+        )
 
 
 def fingerprint(reference: np.ndarray) -> str:

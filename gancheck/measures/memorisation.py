@@ -32,7 +32,7 @@ import numpy as np
 from scipy import stats
 
 from gancheck.diagnosis import Measurement, Quantity
-from gancheck.measures.features import as_features, fingerprint
+from gancheck.measures.features import as_array, as_features, fingerprint, of_one_shape
 from gancheck.measures.figures import (
     GENERATOR,
     REAL,
@@ -141,6 +141,16 @@ def memorisation(
     Cost: distances of at most 2,000 generated and 2,000 held-out samples to 10,000 training ones.
     """
     start = time.perf_counter()
+    training, generated, held_out = (
+        as_array(a, what)
+        for a, what in (
+            (training, "training"),
+            (generated, "generated"),
+            (held_out, "held_out"),
+        )
+    )
+    of_one_shape(training, generated, ("training", "generated"))
+    of_one_shape(training, held_out, ("training", "held-out"))
     space = as_features(features)
     if space.function is not None:
         training, generated, held_out = (
@@ -283,10 +293,9 @@ def _exchange(
     """Whose nearest real sample is one of the first t, the training ones, among all exchanges."""
     near, which = two_nearest(g, real)
     tiny = np.finfo(float).tiny  # of two copies neither is the nearer: ratio 1, weight 0
-    ratio = np.maximum(near[:, 1], tiny) / np.maximum(near[:, 0], tiny)
-    kinds = np.stack(
-        [np.ones(len(g)), np.log(np.minimum(ratio, _MOST_CLEAR)), (ratio > _CLEAR).astype(float)]
-    )
+    first, second = np.maximum(near, tiny).T
+    ratio = np.minimum(second, _MOST_CLEAR * first) / first  # of a copy nothing overflows
+    kinds = np.stack([np.ones(len(g)), np.log(ratio), (ratio > _CLEAR).astype(float)])
     used, place = np.unique(which, return_inverse=True)
     weights = np.zeros((3, len(used)))  # real samples nearest to no generated one do not matter
     for kind, weight in zip(kinds, weights, strict=True):

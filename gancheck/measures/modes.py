@@ -48,6 +48,8 @@ def known_modes(
             raise ValueError(
                 f"labels must have shape ({len(x)},), one a real sample, got {of.shape}"
             )
+        if of.dtype.kind == "f" and not np.isfinite(of).all():
+            raise ValueError("labels must be finite; there is NaN or infinity among them")
         kinds, owner = np.unique(of[reference], return_inverse=True)
         return x[reference], owner, tuple(str(k) for k in kinds.tolist()), "labels"
     found = connectivity.components(x[reference])

@@ -184,6 +184,14 @@ def test_principal_components_of_both_kinds_alike_raise_no_alarm() -> None:
     assert max(alarms.values()) <= most(30)
 
 
+def test_exact_copies_are_copies_without_a_warning() -> None:
+    x, h = np.random.default_rng(0).standard_normal((2, 300, 8))
+    finding = judged(memorisation(x, x[:200], h))
+    assert finding.verdict is Verdict.failing
+    assert finding.quantities["near_copies"].value == 1.0
+    assert finding.quantities["training_nearest"].value == 1.0
+
+
 def test_held_out_samples_from_the_training_set_decide_nothing() -> None:
     rng = np.random.default_rng(0)
     x, g = rng.standard_normal((2, 300, 2))
