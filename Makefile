@@ -44,9 +44,10 @@ bench: $(VENV)/.ready
 	$(BIN)/python benchmarks/bench_dynamics.py
 	$(BIN)/python benchmarks/bench_gpu.py
 
-# About 30 minutes of one core the first time; finished runs are kept in reports/runs.
+# About an hour of one core the first time; finished runs are kept in reports/runs.
 gallery: $(VENV)/.ready
 	$(BIN)/python -m experiments.least_squares_codes
+	$(BIN)/python -m experiments.cost_of_curvature
 
 clean:
 	rm -rf $(VENV) $(DEMO) build dist *.egg-info
