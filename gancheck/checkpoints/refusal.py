@@ -12,8 +12,9 @@ import unicodedata
 __all__ = ["Refused", "plain"]
 
 # Categories that move the cursor, reorder text or cannot be encoded: controls, formats (bidirectional
-# marks among them), surrogates, private and unassigned code points, line and paragraph separators.
-_UNPRINTABLE = frozenset({"Cc", "Cf", "Cs", "Co", "Cn", "Zl", "Zp"})
+# marks among them), surrogates, private and unassigned code points, line and paragraph separators;
+# and spaces that are none of ours, since two names that differ in them look alike.
+_UNPRINTABLE = frozenset({"Cc", "Cf", "Cs", "Co", "Cn", "Zl", "Zp", "Zs"})
 
 
 def plain(text: str, *, limit: int = 160) -> str:
@@ -31,7 +32,7 @@ def plain(text: str, *, limit: int = 160) -> str:
     length = 0
     for character in text[: limit + 1]:
         part = character
-        if unicodedata.category(character) in _UNPRINTABLE:
+        if character != " " and unicodedata.category(character) in _UNPRINTABLE:
             part = character.encode("unicode_escape", "surrogatepass").decode("ascii")
         shown.append(part)
         length += len(part)
