@@ -31,13 +31,8 @@ __all__ = [
     "DatasetData",
     "Sampler",
     "Synthetic",
-    "as_sampler",
-    "digits",
-    "grid25",
-    "load",
-    "moons",
-    "ring8",
-]
+    "as_sampler", "digits", "grid25", "load", "moons", "ring8",
+]  # fmt: skip
 
 Draw = Callable[[int, torch.Generator], Tensor]
 LabelledDraw = Callable[[int, torch.Generator], tuple[Tensor, Tensor]]
@@ -139,8 +134,13 @@ class ArrayData:
         Raises:
             ValueError: n below 1 or above the number of samples.
         """
-        rows = _rows(n, self.size, generator)
-        return self.values[rows.to(self.values.device)]
+        return self.rows(_rows(n, self.size, generator))
+
+    def rows(self, index: Tensor) -> Tensor:
+        """The samples of these rows [n], on the device of the values."""
+        if self.values.device.type == "cuda":  # a copy from pinned memory is not waited for
+            return self.values[index.pin_memory().to(self.values.device, non_blocking=True)]
+        return self.values[index]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -167,8 +167,11 @@ class DatasetData:
             ValueError: n below 1 or above the number of items; items of different shapes; an item
                 that is not finite.
         """
-        rows = _rows(n, self.size, generator)
-        samples = [_item(self.dataset, int(i)) for i in rows]
+        return self.rows(_rows(n, self.size, generator))
+
+    def rows(self, index: Tensor) -> Tensor:
+        """The items of these rows [n], stacked; raises ValueError as `draw` does."""
+        samples = [_item(self.dataset, int(i)) for i in index]
         odd = next((s for s in samples if s.shape != self.shape), None)
         if odd is not None:
             raise ValueError(

@@ -15,6 +15,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn.utils import get_total_norm
 
+from gancheck.games.data import ArrayData, DatasetData
 from gancheck.games.losses import scores
 
 if TYPE_CHECKING:
@@ -34,6 +35,7 @@ __all__ = [
     "clip_weights",
     "gradients",
     "judge",
+    "minibatch",
     "move_discriminator",
     "move_generator",
     "own_parameters",
@@ -78,7 +80,7 @@ class Players:
 
     def draw_real(self) -> Tensor:
         """A batch of data in the generator's dtype and device."""
-        return self._cast(self.data.draw(self.batch_size, self.rng))
+        return self._cast(minibatch(self.data, self.batch_size, self.rng))
 
     def draw_latent(self) -> Tensor:
         """A batch of latents in the generator's dtype and device."""
@@ -190,6 +192,22 @@ def judge(players: Players, real: Tensor, fake: Tensor) -> Judged:
         d_real=on_real.sigmoid().mean() if probabilistic else None,
         d_fake=on_fake.sigmoid().mean() if probabilistic else None,
     )
+
+
+def minibatch(data: Sampler, n: int, generator: torch.Generator) -> Tensor:
+    """Draw n samples as training does: of finite data each row on its own, at a cost of n.
+
+    `Sampler.draw` takes no row twice, for which it permutes all of them; n independent rows are
+    draws from the empirical law, whose size does not matter.
+
+    Raises:
+        ValueError: n below 1, or what the data's own `draw` raises.
+    """
+    if not isinstance(data, (ArrayData, DatasetData)):
+        return data.draw(n, generator)
+    if n < 1:
+        raise ValueError(f"n must be at least 1, got {n}")
+    return data.rows(torch.randint(data.size, (n,), generator=generator))
 
 
 def own_parameters(module: nn.Module) -> list[Tensor]:

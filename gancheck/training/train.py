@@ -20,6 +20,7 @@ from typing import TYPE_CHECKING, Any, Literal
 
 import torch
 
+from gancheck.games.data import ArrayData
 from gancheck.training.outcomes import Diverged, Interrupted, Refused
 from gancheck.training.players import Players, StepRecord
 from gancheck.training.run_directory import RunDirectory
@@ -44,6 +45,7 @@ METRICS_EVERY = 10
 Precision = Literal["float32", "bfloat16"]
 """Of forward passes in training; parameters, optimisers and every measure stay in float32."""
 
+_RESIDENT = 2**31  # bytes of finite data that are kept on a GPU, in the networks' precision
 _MAY_GROW = "steps"  # nothing a step does depends on how many are to come
 
 
@@ -168,7 +170,9 @@ def train(
         "deterministic": deterministic,
         "streams": streams(recipe.seed),
     }
-    players = _players(recipe, state, data, precision=precision, compiled=compiled)
+    players = _players(
+        recipe, state, _resident(data, where), precision=precision, compiled=compiled
+    )
     command = f"gancheck train --resume --out {shlex.quote(str(out))}"
     with _surroundings(where, configuration):
         if resume:
@@ -329,6 +333,15 @@ def _of_recipe(recipe: Recipe, data: Sampler, state: State) -> dict[str, Any]:
         "metrics_every": METRICS_EVERY,
         "threads": 1,
     }
+
+
+def _resident(data: Sampler, where: torch.device) -> Sampler:
+    """Finite data that fit are kept where they are used, as float32."""
+    if where.type == "cpu" or not isinstance(data, ArrayData):
+        return data
+    if 4 * data.values.numel() > _RESIDENT:
+        return data
+    return replace(data, values=data.values.to(device=where, dtype=torch.float32))
 
 
 def _players(

@@ -13,7 +13,8 @@ from torch import Tensor
 from torch.utils.data import Dataset, IterableDataset, TensorDataset
 
 from gancheck.games import data
-from gancheck.games.data import ArrayData, Sampler, Synthetic, as_sampler, load
+from gancheck.games.data import ArrayData, Sampler, Synthetic, as_sampler, load, ring8
+from gancheck.training.players import minibatch
 
 
 def rng(seed: int = 0) -> torch.Generator:
@@ -196,3 +197,17 @@ def test_what_goes_wrong_after_the_first_look_is_refused_when_drawn() -> None:
         sampler.draw(3, rng())
     with pytest.raises(ValueError, match=r"labels must have shape \[6\]"):
         ArrayData(values=VALUES, labels=torch.zeros(5))
+
+
+def test_a_minibatch_of_finite_data_is_independent_rows_and_of_a_law_its_draw() -> None:
+    values = torch.arange(4.0)[:, None]
+    rows = minibatch(as_sampler(values), 40_000, torch.Generator().manual_seed(0))[:, 0]
+    share = torch.bincount(rows.long(), minlength=4) / len(rows)
+    assert (share - 0.25).abs().max().item() < 5 * (0.25 * 0.75 / len(rows)) ** 0.5
+    assert rows[0:2000].unique().numel() == 4  # more rows than there are samples
+    one, other = (torch.Generator().manual_seed(1) for _ in range(2))
+    assert torch.equal(minibatch(ring8(), 5, one), ring8().draw(5, other))
+    items = TensorDataset(values)
+    assert minibatch(as_sampler(items), 9, torch.Generator().manual_seed(0)).shape == (9, 1)
+    with pytest.raises(ValueError, match="n must be at least 1"):
+        minibatch(as_sampler(values), 0, torch.Generator().manual_seed(0))
