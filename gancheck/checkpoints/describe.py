@@ -11,11 +11,14 @@ from typing import TYPE_CHECKING, Any
 from gancheck.checkpoints.refusal import plain
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from gancheck.checkpoints.index import Guess, Index, TensorInfo
 
 __all__ = ["describe", "index_json", "json_text"]
 
 SCHEMA = "gancheck-index/2"
+_MOST_NAMES, _MOST_REASONS, _LONGEST_REASON = 40, 40, 800
 NOT_CHECKED = "not checked: skipped for size"
 _CHECKSUMS = {True: "agree", False: NOT_CHECKED, None: "none in this container"}
 
@@ -36,12 +39,10 @@ def describe(index: Index, *, tensors: int = 200) -> str:
         f"  role       {_guess(index.role)}",
         f"  family     {_guess(index.family)}",
         f"  buildable  {'yes' if index.buildable else index.why_not}",
-        f"  globals    {', '.join(plain(name) for name in index.globals) or 'none'}",
+        f"  globals    {_some(index.globals) or 'none'}",
     ]
     if index.needs:
-        lines.append(
-            f"  classes    {', '.join(plain(name) for name in index.needs)} (listed, not built)"
-        )
+        lines.append(f"  classes    {_some(index.needs)} (listed, not built)")
     lines += [f"  note       {plain(note)}" for note in index.notes]
     if index.metadata:
         lines.append(f"  metadata   {len(index.metadata)} values")
@@ -73,7 +74,7 @@ def index_json(index: Index) -> dict[str, Any]:
         "role": _guess_json(index.role),
         "family": _guess_json(index.family),
         "buildable": index.buildable,
-        "why_not": index.why_not,
+        "why_not": plain(index.why_not, limit=_LONGEST_REASON),
         "globals": [plain(name) for name in index.globals],
         "needs": [plain(name) for name in index.needs],
         "metadata": {plain(key): _scalar(value) for key, value in index.metadata.items()},
@@ -117,6 +118,12 @@ def _scalar(value: bool | float | str) -> bool | int | float | str | None:  # no
     return value
 
 
+def _some(names: Sequence[str]) -> str:
+    """The first names of a list, and how many more there are."""
+    more = f", ... and {len(names) - _MOST_NAMES} more" if len(names) > _MOST_NAMES else ""
+    return ", ".join(plain(name) for name in names[:_MOST_NAMES]) + more
+
+
 def _versions(index: Index) -> str:
     return ", ".join(
         f"{plain(name, limit=60)} {plain(version, limit=40)}"
@@ -126,11 +133,12 @@ def _versions(index: Index) -> str:
 
 def _guess(guess: Guess) -> str:
     sure = "" if guess.confidence == "none" else f" ({guess.confidence} confidence)"
-    return f"{guess.value}{sure}: {'; '.join(guess.reasons)}"
+    return f"{guess.value}{sure}: {plain('; '.join(guess.reasons), limit=_LONGEST_REASON)}"
 
 
 def _guess_json(guess: Guess) -> dict[str, Any]:
-    return {"value": guess.value, "confidence": guess.confidence, "reasons": list(guess.reasons)}
+    reasons = [plain(reason, limit=_LONGEST_REASON) for reason in guess.reasons[:_MOST_REASONS]]
+    return {"value": guess.value, "confidence": guess.confidence, "reasons": reasons}
 
 
 def _tensor_line(tensor: TensorInfo) -> str:
