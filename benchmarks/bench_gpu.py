@@ -32,7 +32,7 @@ from gancheck.operators.game_jacobian import field
 from gancheck.operators.lanczos import lanczos
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterator
 
 _ROUNDS = 5
 _AGREES = 1e-9  # float64 on both: sums in another order, amplified by some layers of batch norm
@@ -96,7 +96,8 @@ def _agreement(device: torch.device) -> float:
     return max(float((a - b).norm() / b.norm()) for a, b in pairs)
 
 
-def _timed(device: torch.device, chosen: argparse.Namespace) -> list[tuple[str, float]]:
+def _timed(device: torch.device, chosen: argparse.Namespace) -> Iterator[tuple[str, float]]:
+    """Each row as soon as it is there."""
     from gancheck.diagnosis import Plan
     from gancheck.measures.rotation import rotation
     from gancheck.measures.stability import local_stability
@@ -104,30 +105,26 @@ def _timed(device: torch.device, chosen: argparse.Namespace) -> list[tuple[str, 
     game = _game(device, torch.float32, size=chosen.size, width=chosen.width)
     sizes = game.sizes()
     batch = game.sample(chosen.batch)
+    name = f"field ({sum(sizes):,} parameters, batch {chosen.batch})"
+    yield name, _seconds(device, lambda: field(game, batch))
     jacobian = GameJacobian(game, batch)
     rng = torch.Generator().manual_seed(1)
     v = torch.randn(jacobian.shape[0], generator=rng).to(device)
-    rows = [
-        (
-            f"field ({sum(sizes):,} parameters, batch {chosen.batch})",
-            _seconds(device, lambda: field(game, batch)),
-        ),
-        ("J v", _seconds(device, lambda: jacobian.matvec(v))),
-        ("J^T v", _seconds(device, lambda: jacobian.rmatvec(v))),
-    ]
+    yield "J v", _seconds(device, lambda: jacobian.matvec(v))
+    yield "J^T v", _seconds(device, lambda: jacobian.rmatvec(v))
     del jacobian
     for player, n in zip(("generator", "discriminator"), sizes, strict=True):
         hessian = Hessian(game, player, batch)
-        rows.append(
-            (
-                f"H v of the {player} ({n:,})",
-                _seconds(device, lambda h=hessian, n=n: h.matvec(v[:n])),
-            )
+        start = v[:n].clone()
+        yield (
+            f"H v of the {player} ({n:,})",
+            _seconds(device, lambda h=hessian, u=start: h.matvec(u)),
         )
-        start = time.perf_counter()
+        clock = time.perf_counter()
         pairs = lanczos(hessian, top=10, bottom=10, tol=1e-3, basis_device=chosen.basis_device)
-        rows.append(
-            (f"its 10 + 10 ends at 1e-3, {pairs.products} products", time.perf_counter() - start)
+        yield (
+            f"its 10 + 10 ends at 1e-3, {pairs.products} products",
+            time.perf_counter() - clock,
         )
         del hessian
     plan = Plan(batch_size=chosen.batch)
@@ -135,12 +132,13 @@ def _timed(device: torch.device, chosen: argparse.Namespace) -> list[tuple[str, 
         ("stability verdict", lambda: local_stability(game, batch)),
         ("rotation", lambda: rotation(game, batch, plan=plan)),
     ):
-        start = time.perf_counter()
+        clock = time.perf_counter()
         found: Any = measure()
         said = getattr(found, "verdict", None)
         shown = f": {said}" if said is not None else f": {found.quantities['rotation']}"
-        rows.append((f"{name}{shown}", time.perf_counter() - start))
-    return rows
+        spent = found.provenance.get("products")
+        counted = f", {spent} products" if spent is not None else ""
+        yield f"{name}{shown}{counted}", time.perf_counter() - clock
 
 
 def _seconds(device: torch.device, what: Callable[[], object]) -> float:
