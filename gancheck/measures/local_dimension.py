@@ -64,7 +64,13 @@ if TYPE_CHECKING:
 
     from gancheck.games.game import Game
 
-__all__ = ["LocalDimension", "levina_bickel", "local_dimension", "numerical_rank"]
+__all__ = [
+    "LocalDimension",
+    "levina_bickel",
+    "local_dimension",
+    "numerical_rank",
+    "plot_by_place",
+]
 
 _LATENTS = 32
 _MIXED_LATENTS = 2  # each costs a Jacobian of a whole batch of its own
@@ -104,13 +110,10 @@ class LocalDimension(Measurement):
     def plot(self, width_px: int = WIDE) -> np.ndarray:
         """Singular values in order, on the data and in its gaps where both are known; dimensions."""
         _, (top, bottom) = new_figure(width_px, 380, rows=2, height_ratios=(5, 3))
-        fans = [("at random latents", self.spectra, GENERATOR)]
         if self.by_place.in_gap.size:
-            fans = [
-                ("on the data", self.by_place.on_data, GENERATOR),
-                ("in a gap", self.by_place.in_gap, FAILING),
-            ]
-        _plot_fans(top, fans, self.skipped)
+            plot_by_place(top, self.by_place)
+        else:
+            _plot_fans(top, [("at random latents", self.spectra, GENERATOR)], self.skipped)
         for y, (name, colour) in enumerate((("real", REAL), ("generated", GENERATOR))):
             if f"dimension_{name}" in self.quantities:
                 q = self.quantities[f"dimension_{name}"]
@@ -151,7 +154,8 @@ def local_dimension(game: Game, plan: Plan | None = None) -> LocalDimension:
     real = game.draw_real(count, seed=plan.seed).flatten(1)
     m, n = int(continuous(game.latent).sum()), fake.shape[1]
     mixes = on_batch_statistics(game.modules["generator"], game.batch_norm)
-    skipped = _why_none(m, n)
+    # A generator that runs outside torch says so; its samples can still be counted in.
+    skipped = _why_none(m, n) or getattr(game.modules["generator"], "without_derivative", "")
     spectra = np.zeros((0, 0))
     by_place = SpectraByPlace(on_data=spectra, in_gap=spectra, doubt=skipped)
     quantities = {
@@ -282,6 +286,12 @@ def _why_none(m: int, n: int) -> str:
     if min(m, n) > _LARGEST:
         return f"a Jacobian of {n} by {m} is not formed: min(m, n) is above {_LARGEST}"
     return ""
+
+
+def plot_by_place(ax: Axes, found: SpectraByPlace) -> None:
+    """Singular values at latents whose samples lie on the data and in a gap, apart."""
+    fans = [("on the data", found.on_data, GENERATOR), ("in a gap", found.in_gap, FAILING)]
+    _plot_fans(ax, fans, found.doubt)
 
 
 def _plot_fans(ax: Axes, fans: list[tuple[str, np.ndarray, str]], skipped: str) -> None:

@@ -30,16 +30,18 @@ from gancheck.measures.figures import (
 from gancheck.measures.support_figures import Panel
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from matplotlib.axes import Axes
 
     from gancheck.measures.latent_paths import LatentPaths
 
-__all__ = ["as_images", "path_panels"]
+__all__ = ["as_images", "mosaic", "path_panels"]
 
 _BAR = 0.3  # of a row: the bar; the line of the speed has the rest
 _SMALLEST = 0.004  # of a path: a thinner gap is drawn this wide
 _ROOM = 0.055  # of a path: a shorter piece has no room for its number
-_PIXELS = 96  # an image of a mosaic is enlarged to at least this many
+_PIXELS = 48  # an image of a mosaic is enlarged to at least this many
 
 
 def path_panels(found: LatentPaths) -> list[Panel]:
@@ -141,7 +143,15 @@ def _tracks(ax: Axes, found: LatentPaths) -> None:
 def _mosaic(ax: Axes, found: LatentPaths) -> None:
     """Three images a path: leaving the data, in the middle of the gap, arriving."""
     pictures: Any = as_images(found.decoded)
-    pictures = pictures[: len(found.strip.labels)]
+    mosaic(ax, pictures[: len(found.strip.labels)])
+    y_title(ax, "left, in the gap, reached")
+
+
+def mosaic(ax: Axes, pictures: np.ndarray, names: Sequence[str] = ()) -> None:
+    """Images [rows, columns, h, w] in 0..1, ink high, with a name before each row where given.
+
+    They are dark on white tiles on either paper.
+    """
     rows, columns, height, width = pictures.shape
     factor = max(1, -(-_PIXELS // max(height, width)))  # so that no browser blurs few pixels
     tile = np.array([height, width]) * factor
@@ -156,8 +166,10 @@ def _mosaic(ax: Axes, found: LatentPaths) -> None:
     shades = np.nan_to_num(1.0 - whole)
     rgba = np.stack([shades, shades, shades, np.isfinite(whole)], axis=-1)
     ax.imshow(rgba, interpolation="none", aspect="equal")
+    for i, name in enumerate(names):
+        middle = i * step[0] + tile[0] / 2
+        ax.text(-0.08 * tile[1], middle, name, size=11.5, color=INK, ha="right", va="center")
     ax.set_axis_off()
-    y_title(ax, "left, in the gap, reached")
 
 
 def _widths(ax: Axes, found: LatentPaths) -> None:

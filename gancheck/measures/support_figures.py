@@ -36,11 +36,12 @@ if TYPE_CHECKING:
     from gancheck.measures.connectivity import BridgeMass
     from gancheck.measures.joining_curve import JoiningCurve
 
-__all__ = ["Panel", "arranged", "bridge_figure"]
+__all__ = ["Panel", "arranged", "bridge_figure", "bridge_panels"]
 
 _SHOWN = 3000  # points of each kind in the picture
 _PAIRS = 30  # components of which the matrix has room for
 _NUMBERS = 9  # components up to which each cell has room for its number
+_ROOM = 0.5  # of the largest mass: a smaller square has no room for its number
 _LINE = 17.0  # pixels from one line of text to the next
 _NARROW = 500  # pixels below which the panels stand above each other
 
@@ -84,6 +85,11 @@ def arranged(width_px: int, panels: list[Panel]) -> np.ndarray:
 
 def bridge_figure(found: BridgeMass, width_px: int) -> np.ndarray:
     """Draw what there is: samples, pairs, paths, and the curve; axes in that order."""
+    return arranged(width_px, bridge_panels(found, width_px))
+
+
+def bridge_panels(found: BridgeMass, width_px: int) -> list[Panel]:
+    """The panels of that figure, for one that shows more beside them."""
     from gancheck.measures.path_figures import path_panels
 
     planar = found.generated.shape[1] == 2
@@ -98,7 +104,7 @@ def bridge_figure(found: BridgeMass, width_px: int) -> np.ndarray:
     if found.curve is not None:
         curve = found.curve
         panels.append(Panel(lambda ax: _curve(ax, curve), 220, 220))
-    return arranged(width_px, panels)
+    return panels
 
 
 def _first(ax: Axes, found: BridgeMass) -> None:
@@ -202,9 +208,7 @@ def _pairs(ax: Axes, found: BridgeMass) -> None:
             if mass[i, j] > 0.0:
                 _cell(ax, j, i, mass[i, j] / largest, linked=bool(found.joined[i, j]))
                 if count <= _NUMBERS:
-                    text = number_text(100 * mass[i, j], 2)
-                    colour = PAPER if found.joined[i, j] else INK
-                    ax.text(j, i, text, color=colour, size=10, ha="center", va="center")
+                    _number(ax, j, i, mass[i, j], largest, linked=bool(found.joined[i, j]))
     for k in range(count + 1):
         ax.axhline(k - 0.5, color=HAIRLINE, zorder=0)
         ax.axvline(k - 0.5, color=HAIRLINE, zorder=0)
@@ -223,13 +227,28 @@ def _pairs(ax: Axes, found: BridgeMass) -> None:
         ax.set_title("no sample in any gap", color=MUTED)
 
 
+def _number(ax: Axes, x: float, y: float, mass: float, largest: float, *, linked: bool) -> None:
+    """In its square, or below one that has no room for it."""
+    inside = mass > _ROOM * largest
+    ax.text(
+        x,
+        y if inside else y + 0.38,
+        number_text(100 * mass, 2),
+        color=PAPER if linked and inside else INK,
+        size=10,
+        ha="center",
+        va="center",
+    )
+
+
 def _cell(ax: Axes, x: float, y: float, share: float, *, linked: bool) -> None:
     from matplotlib.patches import Rectangle
 
     side = 0.8 * max(share, 0.01) ** 0.5
+    top = y - side / 2 if share > _ROOM else y + 0.16 - side
     ax.add_patch(
         Rectangle(
-            (x - side / 2, y - side / 2),
+            (x - side / 2, top),
             side,
             side,
             facecolor=FAILING if linked else PAPER,
