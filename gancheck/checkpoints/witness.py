@@ -30,6 +30,7 @@ if TYPE_CHECKING:
 __all__ = ["DISAGREES", "Witness", "norm_gaps", "witness"]
 
 DISAGREES = 0.5  # half a stored standard deviation, or a factor 1.65 in the variance
+_DOUBTFUL = 0.25  # the right network stayed below 0.2
 _SETTLED = 100  # batches: what the averages began with is then below 3e-5 of them
 _Norm = nn.BatchNorm1d | nn.BatchNorm2d | nn.BatchNorm3d
 _TRACKING = (nn.BatchNorm1d, nn.BatchNorm2d, nn.BatchNorm3d)
@@ -65,10 +66,15 @@ class Witness:
         if not self.gaps:
             return f"the {player} has no running statistics that would witness its forward pass"
         place = self.gaps.index(self.worst) + 1
+        doubt = (
+            "; the right network rarely shows so much, so look at the manifest again"
+            if _DOUBTFUL < self.worst <= DISAGREES
+            else ""
+        )
         return (
             f"what arrives at the {player}'s {len(self.gaps)} batch norms differs from the running "
             f"statistics in its file by at most {self.worst:.2g} at the median channel (norm {place}; "
-            f"in standard deviations of the mean, or as a logarithm of the variance's ratio)"
+            f"in standard deviations of the mean, or as a logarithm of the variance's ratio){doubt}"
         )
 
 

@@ -342,6 +342,7 @@ def rescaling(real: np.ndarray, fake: np.ndarray) -> tuple[Quantity, Quantity] |
 def _refuse(game: Game) -> None:
     if game.analytic:
         raise NotApplicable("needs samples; this game is a pair of functions of its parameters")
+    game.modules["discriminator"]  # a generator alone has none, and says why
     if not game.loss.probabilistic:
         raise NotApplicable(
             f"the score of a {game.loss.name} discriminator is no log-odds, so it states no density "
