@@ -29,6 +29,7 @@ import torch
 
 from gancheck.diagnosis import Measurement, NotApplicable, Quantity
 from gancheck.games import semantics
+from gancheck.games.admitted import NotFinite
 from gancheck.measures.data_gaps import GAP
 from gancheck.measures.figures import WIDE, page_style
 from gancheck.measures.latent_curves import Curve, Kind, curve_of
@@ -256,11 +257,13 @@ def label_of(game: Game, gaps: DataGaps) -> Callable[[torch.Tensor], torch.Tenso
 
 def _generated(game: Game, z: torch.Tensor) -> torch.Tensor:
     x = z.to(device=game.device, dtype=game.dtype)
-    with game.untouched(), torch.no_grad():
-        made = torch.cat([game.generate(part) for part in x.split(1000)])
-    if not bool(torch.isfinite(made).all()):
-        raise NotApplicable("the generator gives NaN or infinity at some latents")
-    return made
+    try:
+        with game.untouched(), torch.no_grad():
+            return torch.cat([game.generate(part) for part in x.split(1000)])
+    except NotFinite as reason:
+        raise NotApplicable(
+            "the generator gives NaN or infinity at some latents, so it has no path there"
+        ) from reason
 
 
 def _table(kinds: np.ndarray, experts: np.ndarray, components: int) -> np.ndarray:
