@@ -158,7 +158,7 @@ class Section:
 
 
 def line(report: Report) -> list[str]:
-    """The title line: version, device and precision; date and duration where stamped."""
+    """The title line: version, level of an audit, device, precision; date, duration if stamped."""
     known = provenance(report)
     stamp = _mapping(known.get("stamp"))
     version = _mapping(known.get("versions")).get("gancheck")
@@ -166,7 +166,9 @@ def line(report: Report) -> list[str]:
     out = [version, stamp.get("date")]
     if isinstance(seconds, int | float):
         out.append(duration(float(seconds)))
-    out += [stamp.get("device") or known.get("device"), known.get("dtype")]
+    reached = _mapping(known.get("level")).get("reached")
+    out += [reached and f"level {reached}", stamp.get("device") or known.get("device")]
+    out += [known.get("dtype")]
     return [str(item) for item in out if item]
 
 

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import contextlib
-from typing import TYPE_CHECKING, Final
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any, Final
 
 from rich.console import Console
 from rich.markup import escape
@@ -43,6 +44,15 @@ def print_findings(report: Report) -> None:
     console = Console()
     console.print(table)
     console.print(escape(_counted(report)))
+    level = report.provenance.get("level")
+    if isinstance(level, Mapping):
+        console.print(escape(_reached(level)))
+
+
+def _reached(level: Mapping[str, Any]) -> str:
+    """How far an audit went, and what the next level needs."""
+    why = one_line("; ".join(map(str, level.get("why_not_further") or ())), _BECAUSE)
+    return f"level reached: {level.get('reached')}" + (f"; {why}" if why else "")
 
 
 def _counted(report: Report) -> str:
@@ -53,7 +63,8 @@ def _counted(report: Report) -> str:
     unknown = ", ".join(one_line(name, _CODE) for name in silent)
     rest = f"; not checked: {unknown}" if unknown else ""
     why = one_line(str(report.provenance.get("stopped") or ""), _BECAUSE)
-    rest += f" ({why})" if why and report.not_run else ""
+    told = "level" in report.provenance and report.complete  # the next line says why
+    rest += f" ({why})" if why and report.not_run and not told else ""
     return f"{len(report.findings)} findings: {counts}{rest}"
 
 
