@@ -60,7 +60,10 @@ def answering(
         if code is None:
             raise
         if code == _REFUSED and refused is not None:
-            refused(cast("Refused", error))
+            try:
+                refused(cast("Refused", error))
+            except OSError as unwritten:  # the refusal matters more than its file
+                typer.echo(f"gancheck: {unwritten}", err=True)
         text = error.args[0] if isinstance(error, KeyError) and error.args else error
         fail(f"refused: {text}" if code == _REFUSED else str(text), code)
 

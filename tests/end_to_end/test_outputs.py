@@ -205,6 +205,16 @@ def test_a_refused_file_prints_no_json_where_none_was_asked_for(here: Path) -> N
     assert len(done.stderr.strip().splitlines()) == 1
 
 
+def test_a_refusal_whose_sarif_cannot_be_written_is_still_a_refusal(here: Path) -> None:
+    (here / "D.pth").write_bytes(b"")
+    (here / "file").write_text("in the way")
+    done = run(*AUDIT, *SMALL, "--sarif", "file/a.sarif")
+    assert done.exit_code == 3
+    first, second = done.stderr.strip().splitlines()
+    assert "cannot write file/a.sarif" in first
+    assert "refused" in second
+
+
 def test_a_baseline_fails_only_on_what_is_new(here: Path) -> None:
     words = (*AUDIT, *SMALL, "--only", "GC004,GC007", "--out", "out", "--fail-on", "warning")
     first = run(*words)
