@@ -14,7 +14,8 @@ Verdicts
     not_detected -> sound, with its upper limit; not_decidable -> undecided.
 What to do
     A connected latent law and a continuous generator must leave mass in the gaps: use a mixture of
-    generators or a discrete latent, or reject samples where the gap is.
+    generators or a discrete latent, or reject samples where the gap is. In a mixture, look at which
+    experts reach two components.
 Theorem: connected-latent-connected-support. Sources: Tanielian et al. (2020); Holm (1979).
 """
 
@@ -138,11 +139,26 @@ def judge(
             f"{because} {off.value:.1%} of the samples lie off the tube that holds 99 % of "
             f"held-out real data.{_inside_in_words(found.quantities)}{_space_in_words(found)}"
         ),
-        remedy=_SUSPECTED_REMEDY if suspected else _REMEDIES[verdict],
+        remedy=_SUSPECTED_REMEDY if suspected else _remedy(found, verdict),
         quantities=found.quantities,
         theorems=diagnostic.theorems,
         measurement=found,
         p_values=tests,
+    )
+
+
+def _remedy(found: BridgeMass, verdict: Verdict) -> str:
+    """What to do; to a mixture it is no advice to become one."""
+    table = None if found.paths is None else found.paths.expert_table
+    if verdict not in (Verdict.warning, Verdict.failing) or table is None or len(table) < 2:
+        return _REMEDIES[verdict]
+    spanning = int(found.quantities["spanning_experts"].value)
+    if spanning == 0:
+        return "No expert was seen in two components: look for one that strays off its own."
+    reach = "reaches" if spanning == 1 else "reach"
+    return (
+        f"Keep each expert to one component; {spanning} of {len(table)} {reach} two or more. Or "
+        "reject samples in the gaps."
     )
 
 

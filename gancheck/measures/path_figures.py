@@ -20,6 +20,7 @@ from gancheck.measures.figures import (
     GENERATOR,
     HAIRLINE,
     INK,
+    MUTED,
     REAL,
     number_text,
     reference,
@@ -180,13 +181,20 @@ def _widths(ax: Axes, found: LatentPaths) -> None:
         logs = np.log10(np.maximum(width, np.finfo(float).tiny))
         ax.hist(logs, bins=40, color=GENERATOR)
         middle = float(np.median(logs))
-        reference(ax, middle, text=f"half: at most {10**middle:.1%}")
+        reference(ax, middle)
+        text, right = f"half: at most {10**middle:.1%}", middle > 0.5 * (logs.min() + logs.max())
+        ax.annotate(
+            text, (middle, 0.97), xycoords=("data", "axes fraction"), va="top", color=MUTED,
+            xytext=(-6 if right else 6, 0), textcoords="offset pixels", size=11.5,
+            ha="right" if right else "left",
+        )  # fmt: skip
+        ax.set_ylim(0, 1.25 * ax.get_ylim()[1])
         low, high = np.floor(2 * logs.min()) / 2, np.ceil(2 * logs.max()) / 2
         ticks = np.linspace(low, high, 4) if high > low else [low]
         set_ticks(ax, "x", ticks, [number_text(10**t, 1) for t in ticks])
     if jumps:
         text = f"{jumps} of {len(found.leave)} paths jump"
-        ax.text(0.99, 0.95, text, color=FAILING, ha="right", va="top", transform=ax.transAxes)
+        ax.text(0.99, 0.8, text, color=FAILING, ha="right", va="top", transform=ax.transAxes)
     ax.locator_params(axis="y", nbins=4, integer=True)
     x_title(ax, "part of a path in its first gap, log scale")
     y_title(ax, f"paths (of {len(found.leave)})")

@@ -77,6 +77,26 @@ def test_a_bridge_no_sample_hits_is_sound_and_its_mass_is_told_all_the_same() ->
     assert "Lines through the latent space put the bridge mass at" in finding.because
 
 
+class Spanning(Mixture):
+    """The second expert makes both modes and what is between them."""
+
+    def forward(self, z: torch.Tensor) -> torch.Tensor:
+        both = 2.0 * torch.tanh(3.0 * z[:, 2])
+        x = torch.where(z[:, 1] > 0.5, both, torch.full_like(both, -2.0))
+        return torch.stack([x * self.modes[1, 0] / 2.0, z[:, 2] / 50], dim=1)
+
+
+def test_a_mixture_is_told_of_its_expert_and_not_to_become_a_mixture() -> None:
+    latent = latents.product(latents.categorical(2), latents.normal(1))
+    found, finding = judged(Spanning(), latent)
+    assert finding.verdict in (Verdict.warning, Verdict.failing)
+    assert found.quantities["spanning_experts"].value == 1.0
+    assert "1 of 2 reaches two or more" in finding.remedy
+    assert "Use a mixture" not in finding.remedy
+    _, one = judged(Bridge(5.0), latents.normal(2))
+    assert "Use a mixture" in one.remedy
+
+
 def test_a_clean_mixture_is_sound_and_has_no_path() -> None:
     latent = latents.product(latents.categorical(2), latents.normal(1))
     found, finding = judged(Mixture(), latent)
