@@ -26,15 +26,29 @@ from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationEr
 
 from gancheck.games import latents
 from gancheck.games.architectures import (
+    ConditionalOf,
     DcganDiscriminator,
     DcganGenerator,
+    Linear,
     MixtureOf,
     Perceptron,
+    Position,
+    ResidualDiscriminator,
+    ResidualGenerator,
 )
 from gancheck.games.losses import LOSSES
 from gancheck.games.recipe import SCHEMA, Optimiser, Recipe, UpdateName
 from gancheck.games.regularisation import Regularisation
-from gancheck.games.sources import Fashion, Folder, Named, Npz, Point, SwissRoll, TwoComponents
+from gancheck.games.sources import (
+    Digits,
+    Fashion,
+    Folder,
+    Named,
+    Npz,
+    Point,
+    SwissRoll,
+    TwoComponents,
+)
 from gancheck.games.zoo import RECIPES
 from gancheck.rendering.text import clean
 
@@ -52,11 +66,19 @@ def _whole(value: Any) -> Any:
 
 _Count = Annotated[int, BeforeValidator(_whole), Field(ge=1)]
 _Seed = Annotated[int, BeforeValidator(_whole), Field(ge=0)]
-_Generator = Annotated[Perceptron | DcganGenerator | MixtureOf, Field(discriminator="kind")]
-_Discriminator = Annotated[Perceptron | DcganDiscriminator, Field(discriminator="kind")]
-_Data = Annotated[
-    Named | TwoComponents | SwissRoll | Point | Fashion | Npz | Folder,
+_Generator = Annotated[
+    Perceptron | DcganGenerator | ResidualGenerator | Position | MixtureOf | ConditionalOf,
     Field(discriminator="kind"),
+]
+_Discriminator = Annotated[
+    Perceptron | DcganDiscriminator | ResidualDiscriminator | Linear, Field(discriminator="kind")
+]
+_Data = Annotated[
+    Named | Digits | TwoComponents | SwissRoll | Point | Fashion | Npz | Folder,
+    Field(discriminator="kind"),
+]
+_PARTS = [
+    part for union in (_Generator, _Discriminator, _Data) for part in get_args(get_args(union)[0])
 ]
 
 
@@ -303,6 +325,4 @@ def _choices(expected: str) -> str:
 
 
 def _kinds() -> set[str]:
-    parts = (Perceptron, DcganGenerator, MixtureOf, DcganDiscriminator, Named, TwoComponents)
-    parts += (SwissRoll, Point, Fashion, Npz, Folder)
-    return {kind for part in parts for kind in get_args(get_type_hints(part)["kind"])}
+    return {kind for part in _PARTS for kind in get_args(get_type_hints(part)["kind"])}

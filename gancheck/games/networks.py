@@ -1,9 +1,10 @@
 """Which networks play?
 
 Multilayer perceptrons for planar data and small images, the DCGAN pair for square images of 28, 32
-or 64 pixels, and mixtures of any generators. Every initial weight is drawn in float64 from the `torch.Generator` handed in
-and then cast, so a float32 and a float64 network of one seed are the same network up to rounding,
-and the global random state is neither read nor moved.
+or 64 pixels, mixtures of any generators, and generators of labelled samples. Every initial weight
+is drawn in float64 from the `torch.Generator` handed in and then cast, so a float32 and a float64
+network of one seed are the same network up to rounding, and the global random state is neither
+read nor moved.
 
 Source: Radford et al. (2016) for the DCGAN and its initial weights; the perceptrons start like
 `torch.nn.Linear`, uniform within one over the root of the number of inputs.
@@ -24,7 +25,16 @@ if TYPE_CHECKING:
 
     from torch import Tensor
 
-__all__ = ["Activation", "Mixture", "dcgan_discriminator", "dcgan_generator", "mlp"]
+__all__ = [
+    "Activation",
+    "Conditional",
+    "LinearScore",
+    "Mixture",
+    "Position",
+    "dcgan_discriminator",
+    "dcgan_generator",
+    "mlp",
+]
 
 Activation = Literal["tanh", "relu", "leaky-relu", "softplus"]
 
@@ -136,6 +146,61 @@ class Mixture(nn.Module):
             )
         chosen = z[:, :count].argmax(dim=1).reshape(-1, *[1] * made[0].ndim)
         return torch.stack(made, dim=1).take_along_dim(chosen, dim=1).squeeze(1)
+
+
+class Position(nn.Module):
+    """The generator of the Dirac-GAN: one point, wherever the latent is (Mescheder et al. 2018)."""
+
+    def __init__(self, at: Sequence[float], *, dtype: torch.dtype = torch.float32) -> None:
+        super().__init__()
+        self.at = nn.Parameter(torch.tensor(list(at), dtype=dtype))
+
+    def forward(self, z: Tensor) -> Tensor:
+        """The point [n, d], once for each latent."""
+        return self.at.expand(len(z), -1)
+
+
+class LinearScore(nn.Module):
+    """The discriminator of the Dirac-GAN: the inner product of a sample with its slope."""
+
+    def __init__(self, slope: Sequence[float], *, dtype: torch.dtype = torch.float32) -> None:
+        super().__init__()
+        self.slope = nn.Parameter(torch.tensor(list(slope), dtype=dtype))
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Scores [n] of samples [n, d]."""
+        return x @ self.slope
+
+
+class Conditional(nn.Module):
+    """A generator of labelled samples: the class that the latent asks for, beside what was made.
+
+    A conditional game is the plain game on the joint law of sample and class (Mirza & Osindero
+    2014): the discriminator is shown a flat sample with its class as one-hot numbers after it, real
+    or generated. So every measure of a plain game is one of the conditional game.
+
+    Args:
+        body: [n, K + m] -> flat samples [n, d].
+        classes: K, at least two; the latent's first K numbers are the class, one-hot.
+
+    Raises:
+        ValueError: fewer than two classes.
+
+    Example:
+        >>> body = mlp([5, 8, 3], generator=torch.Generator().manual_seed(0))
+        >>> Conditional(body, 2)(torch.tensor([[0.0, 1.0, 0.3, 0.1, 0.2]]))[:, 3:]
+        tensor([[0., 1.]], grad_fn=<SliceBackward0>)
+    """
+
+    def __init__(self, body: nn.Module, classes: int) -> None:
+        super().__init__()
+        if classes < 2:
+            raise ValueError(f"classes must be at least 2, got {classes}")
+        self.body, self.classes = body, classes
+
+    def forward(self, z: Tensor) -> Tensor:
+        """Samples and their classes [n, d + K] for latents [n, K + m]."""
+        return torch.cat([self.body(z).flatten(1), z[:, : self.classes]], dim=1)
 
 
 def dcgan_generator(

@@ -6,26 +6,65 @@ Each is a few numbers that can be written into a file and, called, the sampler t
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Literal
+
+import torch
+from torch.nn import functional
 
 from gancheck.games import data, data_files, parametric_laws
 
 if TYPE_CHECKING:
     from gancheck.games.data import Sampler
 
-__all__ = ["Fashion", "Folder", "Named", "Npz", "Point", "SwissRoll", "TwoComponents"]
+__all__ = [
+    "Digits",
+    "Fashion",
+    "Folder",
+    "Named",
+    "Npz",
+    "Point",
+    "SwissRoll",
+    "TwoComponents",
+]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Named:
-    """One of `data.NAMES`, which take no numbers."""
+    """One of the planar laws that take no numbers."""
 
-    kind: Literal["ring8", "grid25", "moons", "digits"]
+    kind: Literal["ring8", "grid25", "moons"]
 
     def __call__(self) -> Sampler:
         """Make it."""
         return data.load(self.kind)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Digits:
+    """scikit-learn's handwritten digits.
+
+    Attributes:
+        size: 8 for flat samples of 64 numbers, 32 for pictures [1, 32, 32], each pixel four wide.
+        labelled: put the class, as ten one-hot numbers, after a flat sample.
+    """
+
+    size: Literal[8, 32] = 8
+    labelled: bool = False
+    kind: Literal["digits"] = "digits"
+
+    def __call__(self) -> Sampler:
+        """Read them."""
+        plain = data.digits()
+        if self.size == 32:
+            pictures = plain.values.reshape(-1, 1, 8, 8)
+            plain = replace(plain, values=functional.interpolate(pictures, scale_factor=4.0))
+        if self.labelled:
+            if plain.labels is None or self.size != 8:
+                raise ValueError(f"labelled digits are flat: size must be 8, got {self.size}")
+            classes = functional.one_hot(plain.labels, 10).to(plain.values.dtype)
+            plain = replace(plain, values=torch.cat([plain.values, classes], dim=1))
+        return plain
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -7,7 +7,20 @@ import torch
 from scipy import stats
 from torch import nn
 
-from gancheck.games.networks import Mixture, dcgan_discriminator, dcgan_generator, mlp
+from gancheck.games.networks import (
+    Conditional,
+    LinearScore,
+    Mixture,
+    Position,
+    dcgan_discriminator,
+    dcgan_generator,
+    mlp,
+)
+from gancheck.games.residual_networks import (
+    residual_discriminator,
+    residual_generator,
+    spectrally_normed,
+)
 
 
 def rng(seed: int = 0) -> torch.Generator:
@@ -148,3 +161,54 @@ def test_one_seed_is_one_network_in_both_precisions_and_no_global_state_moves(bu
 def test_a_network_that_cannot_be_is_refused_in_a_sentence(build, sentence: str) -> None:
     with pytest.raises(ValueError, match=sentence):
         build()
+
+
+def test_spectral_norm_holds_every_layer_to_one_and_leaves_the_global_stream_alone() -> None:
+    before = torch.get_rng_state()
+    net = spectrally_normed(mlp([6, 40, 1], generator=rng(2)), rng(3))
+    assert torch.equal(torch.get_rng_state(), before)
+    for _ in range(30):  # one power iteration each
+        net(torch.randn(4, 6, generator=rng(1)))
+    for layer in net:
+        if isinstance(layer, nn.Linear):
+            assert torch.linalg.matrix_norm(layer.weight.detach(), 2).item() == pytest.approx(
+                1.0, abs=1e-3
+            )
+    again = spectrally_normed(mlp([6, 40, 1], generator=rng(2)), rng(3))
+    assert all(torch.equal(a, b) for a, b in zip(net.parameters(), again.parameters(), strict=True))
+
+
+def test_the_residual_pair_fits_together_and_its_discriminator_is_1_lipschitz_by_layer() -> None:
+    g = residual_generator(generator=rng(), latent=10, channels=3, width=4)
+    d = residual_discriminator(generator=rng(), channels=3, width=4)
+    images = g(torch.randn(3, 10, generator=rng(1)))
+    assert images.shape == (3, 3, 32, 32)
+    assert d(images).shape == (3, 1)
+    held = [m for m in d.modules() if hasattr(m, "parametrizations")]
+    assert len(held) == sum(isinstance(m, (nn.Conv2d, nn.Linear)) for m in d.modules()) == 11
+    with pytest.raises(ValueError, match="width must be at least 1, got 0"):
+        residual_generator(generator=rng(), width=0)
+
+
+def test_the_residual_generator_at_its_papers_size_has_the_parameters_of_its_layers() -> None:
+    block = 2 * (9 * 256 * 256 + 256) + (256 * 256 + 256) + 2 * 2 * 256
+    stem = 128 * 4096 + 4096
+    end = 2 * 256 + 9 * 256 * 3 + 3
+    assert count(residual_generator(generator=rng())) == stem + 3 * block + end
+
+
+def test_a_conditional_generator_says_which_class_it_was_asked_for() -> None:
+    net = Conditional(mlp([5, 8, 3], generator=rng()), 2)
+    z = torch.tensor([[1.0, 0.0, 0.1, 0.2, 0.3], [0.0, 1.0, 0.1, 0.2, 0.3]])
+    out = net(z)
+    assert torch.equal(out[:, 3:], z[:, :2])
+    assert not torch.equal(out[0, :3], out[1, :3])
+    with pytest.raises(ValueError, match="classes must be at least 2, got 1"):
+        Conditional(nn.Identity(), 1)
+
+
+def test_the_dirac_pair_is_a_point_and_a_line() -> None:
+    g, d = Position((2.0, -1.0)), LinearScore((0.5, 3.0))
+    x = g(torch.zeros(4, 1))
+    assert torch.equal(x, torch.tensor([[2.0, -1.0]]).expand(4, 2))
+    assert torch.equal(d(x), torch.full((4,), -2.0))
