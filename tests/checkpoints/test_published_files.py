@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+import hashlib
+import json
+import pickle
+from types import SimpleNamespace
+from typing import TYPE_CHECKING, Any
 
 import pytest
 import torch
@@ -18,6 +22,7 @@ from gancheck.checkpoints import (
     write_manifest,
 )
 from gancheck.checkpoints.load import load_tensors
+from gancheck.inspecting import inspect_files
 from tests.checkpoints.test_pair import filled
 from tests.checkpoints.test_reading import same_bits
 
@@ -56,21 +61,110 @@ def test_shapes_alone_never_name_the_wrong_player(name: str, corpus: Path, tmp_p
     assert role.value in (FILES[name][1], "unknown")
 
 
+class Stub:
+    """Stands for a class that is not installed: keeps its state and does nothing."""
+
+    dump_patches = False  # asked for where torch compares the source code in the file with ours
+
+    def __init__(self, *_: Any) -> None: ...
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        self.__dict__.update(state)
+
+
+class StubbingUnpickler(pickle.Unpickler):
+    """The oracle of whole objects: torch's tensors and containers, a stub for every other class."""
+
+    def find_class(self, module_name: str, global_name: str) -> Any:
+        if module_name in ("torch._utils", "collections") or global_name.endswith("Storage"):
+            return super().find_class(module_name, global_name)
+        if (module_name, global_name) in (("torch", "device"), ("__builtin__", "dict")):
+            return {"device": torch.device, "dict": dict}[global_name]
+        return Stub
+
+
+def parameters(value: Any, path: str = "") -> dict[str, torch.Tensor]:
+    """Parameters and buffers of stubbed modules, named as `state_dict` names them."""
+    if not isinstance(value, Stub):
+        return {}
+    state, found = vars(value), {}
+    for name in ("_parameters", "_buffers"):
+        for key, tensor in state.get(name, {}).items():
+            if tensor is not None:
+                found[f"{path}{key}"] = tensor
+    for key, child in {**state, **state.get("_modules", {})}.items():
+        found |= parameters(child, f"{path}{key}.")
+    return found
+
+
+@pytest.mark.filterwarnings("ignore")  # of the oracle: the source code of its classes is not there
 def test_a_published_whole_object_is_listed_and_says_what_it_needs(corpus: Path) -> None:
     index = read(corpus / "basic.steg")
+    assert index.container is Container.torch_legacy
     assert index.why_not.startswith("cannot be built: needs class steganogan.models.SteganoGAN")
     assert index.role.value == "unknown"
-    assert any(info.key.startswith("critic.") for info in index.tensors)
     with pytest.raises(Refused, match="needs class"):
         load_tensors(corpus / "basic.steg")
+    stubbed = SimpleNamespace(
+        Unpickler=StubbingUnpickler, load=pickle.load, __name__="stubbed", dump=pickle.dump
+    )
+    whole = torch.load(
+        corpus / "basic.steg", pickle_module=stubbed, weights_only=False, map_location="cpu"
+    )
+    oracle = parameters(whole)
+    listed = {info.key: info for info in index.tensors}
+    players = {key for key in listed if key.split(".")[0] in ("encoder", "decoder", "critic")}
+    assert set(oracle) == {key for key in players if "_models" not in key} != set()
+    for key, tensor in oracle.items():
+        info = listed[key]
+        assert (info.shape, info.dtype) == (tuple(tensor.shape), str(tensor.dtype)[6:])
+        assert info.strides == tensor.stride()
+        assert info.offset is not None
+        raw_bytes = (corpus / "basic.steg").read_bytes()[info.offset :][: tensor.nbytes]
+        assert torch.frombuffer(bytearray(raw_bytes), dtype=tensor.dtype).equal(tensor.flatten())
 
 
 def test_a_published_onnx_model_is_listed(corpus: Path) -> None:
     index = read(corpus / "nicklalo_wgangp_generator.onnx")
     assert index.container is Container.onnx
+    assert index.versions == {"ONNX": "10", "opset": "20", "producer": "2.13.0+cu130"}
     assert index.metadata["input noise"] == "[batch, 96]"
     assert index.metadata["input label_one_hot"] == "[batch, 10]"
+    assert index.metadata["output images"] == "[batch, 1, 28, 28]"
+    assert index.role.value == "generator"
     assert not index.buildable
+    # the layers of its published description: 96 + 32 numbers to 128 x 7 x 7, two blocks, 1 channel
+    shapes = {info.key: info.shape for info in index.tensors}
+    assert shapes["generator.project.weight"] == (128 * 7 * 7, 96 + 32)
+    assert shapes["generator.output.weight"] == (1, 32, 3, 3)
+    assert shapes["generator.label_embedding.weight"] == (10, 32)
+    assert len(shapes) == 30
+
+
+@pytest.mark.peer
+def test_a_published_onnx_model_is_what_onnx_itself_lists(corpus: Path) -> None:
+    onnx = pytest.importorskip("onnx", reason="the package onnx is not installed")
+    path = corpus / "nicklalo_wgangp_generator.onnx"
+    theirs = [(each.name, tuple(each.dims)) for each in onnx.load(path).graph.initializer]
+    assert [(info.key, info.shape) for info in read(path).tensors] == theirs
+
+
+@pytest.mark.parametrize("name", FILES)
+def test_a_published_file_is_shown_by_the_command(
+    name: str, corpus: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert inspect_files(["--json", str(corpus / name)]) == 0
+    data = json.loads(capsys.readouterr().out)
+    oracle = torch.load(corpus / name, weights_only=True, map_location="cpu")
+    assert data["container"] == str(FILES[name][0])
+    assert {(row["key"], tuple(row["shape"]), row["dtype"]) for row in data["tensors"]} == {
+        (key, tuple(tensor.shape), str(tensor.dtype)[6:]) for key, tensor in oracle.items()
+    }
+    assert data["sha256"] == hashlib.sha256((corpus / name).read_bytes()).hexdigest()
+    assert data["checksums"] == (
+        "agree" if "zip" in data["container"] else "none in this container"
+    )
+    assert data["versions"]["pickle protocol"] == "2"
 
 
 def test_a_truncated_published_file_is_refused(corpus: Path, tmp_path: Path) -> None:
