@@ -167,13 +167,14 @@ def _file_line(player: Player, part: _Part | None) -> str:
 def _shape(parts: dict[Player, _Part]) -> tuple[tuple[int, ...] | None, str]:
     """Both players' say about one sample, and the line of the manifest."""
     sizes: dict[Player, set[tuple[int, ...]]] = {}
-    for player, part in parts.items():
-        found = _sizes(player, part)
-        if found:
-            sizes[player] = found
+    common: set[tuple[int, ...]] = set()
+    for every in (False, True):
+        sizes = {p: s for p, part in parts.items() if (s := _sizes(p, part, every=every))}
+        common = set.intersection(*sizes.values()) if sizes else set()
+        if common:
+            break
     if not sizes:
         return None, 'shape = "TODO"  # TODO: of one sample, channels first'
-    common = set.intersection(*sizes.values())
     both = len(sizes) == len(_PLAYERS)
     if not common:
         told = "; ".join(f"the {p} {_ways(s)}" for p, s in sizes.items())
@@ -190,8 +191,8 @@ def _ways(shapes: set[tuple[int, ...]]) -> str:
     return " or ".join(str(list(shape)) for shape in sorted(shapes))
 
 
-def _sizes(player: Player, part: _Part) -> set[tuple[int, ...]]:
-    """Shapes of a sample that this player's weights fit."""
+def _sizes(player: Player, part: _Part, *, every: bool = False) -> set[tuple[int, ...]]:
+    """Shapes of a sample that this player's weights fit; unless every, with padding if any does."""
     ends = onnx_ends(part.index)
     if ends is not None:
         return {ends.output} if len(ends.output) == 3 and all(ends.output) else set()
@@ -207,12 +208,23 @@ def _sizes(player: Player, part: _Part) -> set[tuple[int, ...]]:
         return set()
     channels = kernels[0][1:2] if player == "discriminator" else kernels[-1][:2]
     found: set[tuple[int, ...]] = set()
+    padded: set[tuple[int, ...]] = set()
     for side in _SIDES:
         for channel in {c for c in channels if c <= 6}:
             shape = (channel, side, side)
-            if matching(part.tensors, player=player, shape=shape):
-                found.add(shape)
-    return found
+            matches = matching(part.tensors, player=player, shape=shape)
+            found |= {shape} if matches else set()
+            ways = [words for match in matches.values() for words in match.proposals]
+            padded |= {shape} if any(map(_pads, ways)) else set()
+    return found if every else padded or found  # layers without any padding are the rarer reading
+
+
+def _pads(words: Sequence[str]) -> bool:
+    """Whether some layer of a network pads."""
+    return any(
+        word in RESIDUAL or (word.startswith("conv") and word.split(":")[2] != "0")
+        for word in words
+    )
 
 
 # --- the model
