@@ -5,8 +5,9 @@ How it is measured
     Jacobian on one batch: of a small game the whole spectrum, of a large one its outermost
     eigenvalues. Growth is certified there by a pair's residual times the condition number of its
     eigenvalue, in float64; decay by the smallest eigenvalue of the symmetric part (Bendixson), with
-    a stated probability, or by the whole spectrum. What is claimed of the game must also hold on
-    batches that did not choose the directions.
+    a stated probability, in the plain norm or in one that weighs the players against each other, or
+    by the whole spectrum. What is claimed of the game must also hold on batches that did not choose
+    the directions, in the same norm.
 Verdicts
     At a point that may be an equilibrium: stable -> sound, unstable -> failing, undetermined ->
     undecided. At a point that is certainly none, the local-stability theorem does not apply: stable
@@ -188,6 +189,7 @@ diagnostic = Diagnostic(
         "min_real_expected": "the same eigenvalue, fresh data",
         "bendixson_low": "no real part below",
         "bendixson_low_fresh": "the same direction, fresh data",
+        "bendixson_low_scaled": "no real part below, players weighed",
         "bendixson_high": "no real part above",
         "bendixson_imag": "no imaginary part above",
         "spectral_radius": "largest modulus",
@@ -210,13 +212,16 @@ diagnostic = Diagnostic(
             "to 400 parameters is formed and its inertia proved by a Lyapunov equation. Growth: y^H "
             "J x / y^H x in float64 plus twice its condition number times residual and rounding is "
             "negative. Decay: the smallest eigenvalue of (J + J^T)/2 by Lanczos from a random start, "
-            "less the share of the spread by which it can be missed with chance eta. The force is the "
+            "less the share of the spread by which it can be missed with chance eta; where it is not "
+            "positive, that of D^-1 J D, D = diag(1, t), which has the same eigenvalues, with the t "
+            "that makes its cross blocks most nearly opposite. The force is the "
             "mean of <v_i, v_j> over pairs of disjoint minibatches, unbiased, with a jackknife error."
         ),
         cost="some 250 products of J on the first batch, up to 800 more where decay can be certified",
         limits=(
             "Local, at one point. On samples, decay is claimed only where the symmetric part is "
-            "positive beyond its spread over batches, so a contracting game may stay undecided; a "
+            "positive beyond its spread over batches, plain or with the players weighed, so a "
+            "contracting game may stay undecided; a "
             "growing direction that no batch shows is not seen. The first-order error bound is taken "
             "twice, not proved. Step bounds hold for the resolved spectrum; eigenvalues below a "
             "millionth of the spectral radius count as neither growing nor decaying."

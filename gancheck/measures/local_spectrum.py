@@ -2,8 +2,9 @@
 
 A small game's matrix is formed and its whole spectrum decides, also where the symmetric part is
 indefinite. A large one is searched from four sides (`operators.krylov_schur`): a leftmost pair
-certifies growth, the symmetric part's smallest eigenvalue certifies decay except with a given
-chance, and otherwise nothing is claimed. A float32 game's verdict is checked in float64.
+certifies growth, checked in float64, the symmetric part's smallest eigenvalue certifies decay except
+with a given chance, in the plain norm or in one that weighs the players (`measures.scaled_players`),
+and otherwise nothing is claimed.
 """
 
 from __future__ import annotations
@@ -17,8 +18,10 @@ import numpy as np
 import torch
 
 from gancheck.measures.certificates import Pair, growing, inertia, lower_end
+from gancheck.measures.scaled_players import Contraction, contraction, contraction_of
 from gancheck.operators import GameJacobian
 from gancheck.operators.conditioning import condition_number
+from gancheck.operators.krylov_basis import rounding
 from gancheck.operators.krylov_schur import krylov_schur
 from gancheck.operators.lanczos import spectral_norm
 
@@ -75,6 +78,7 @@ class LocalSpectrum:
             certificate would need; zeros where the matrix was formed.
         complete: whether the whole spectrum was seen.
         matrix: J [n, n] in float64 where it was formed.
+        contraction: in another norm, looked for where there is none in the plain one.
         stopped: whether the budget ended the search.
     """
 
@@ -97,6 +101,7 @@ class LocalSpectrum:
     steps: tuple[int, int, int]
     complete: bool
     matrix: np.ndarray | None
+    contraction: Contraction | None
     stopped: bool
 
 
@@ -159,6 +164,10 @@ def _by_matrix(jacobian: GameJacobian, budget: Budget | None) -> LocalSpectrum:
     norm = float(np.linalg.norm(matrix, 2))
     leftmost, witness = _of_whole(jacobian, right, values, norm, NOISE_FLOOR * radius)
     outcome, because = _from_whole(matrix, witness, NOISE_FLOOR * radius)
+    weighed = None
+    if outcome is Outcome.stable and ends[0] <= NOISE_FLOOR * radius:
+        weighed = contraction_of(matrix, jacobian.split, floor=NOISE_FLOOR * radius)
+        because += "" if weighed is None else f"; {weighed.because}"
     if budget is not None:
         budget.spend(jacobian.products - before)
     return LocalSpectrum(
@@ -181,6 +190,7 @@ def _by_matrix(jacobian: GameJacobian, budget: Budget | None) -> LocalSpectrum:
         steps=(0, 0, 0),
         complete=True,
         matrix=matrix,
+        contraction=weighed,
         stopped=False,
     )
 
@@ -245,7 +255,8 @@ def _by_products(
         formed=0,
         restarts=_RESTARTS,
     )
-    end = lower_end(jacobian.symmetric, eta=eta, floor=NOISE_FLOOR, seed=seed, budget=budget)
+    half = 0.5 * eta  # for each of two ways to be wrong, so that both together are no more than eta
+    end = lower_end(jacobian.symmetric, eta=half, floor=NOISE_FLOOR, seed=seed, budget=budget)
     if end is None or not len(pairs.values):
         return None
     turning = None
@@ -264,8 +275,22 @@ def _by_products(
         end,
         NOISE_FLOOR * radius,
         eta,
+        # What is antisymmetric cancels in a product of the symmetric part, but not in its rounding.
+        noise=2.0 * rounding(jacobian.dtype) * a_norm,
         double=jacobian.dtype == torch.float64,
     )
+    weighed = None  # where the leftmost value found does not decay, no norm shows that all do
+    if outcome is Outcome.undetermined and pairs.values[0].real > NOISE_FLOOR * radius >= end.low:
+        weighed = contraction(
+            jacobian,
+            jacobian.split,
+            eta=half,
+            floor=NOISE_FLOOR * radius,
+            seed=seed,
+            budget=budget,
+        )
+    if weighed is not None:
+        outcome, because = Outcome.stable, weighed.because
     return LocalSpectrum(
         outcome=outcome,
         because=because,
@@ -286,6 +311,7 @@ def _by_products(
         steps=(end.converged_at, end.steps, end.needed),
         complete=pairs.complete,
         matrix=None,
+        contraction=weighed,
         stopped=turning is None
         or (budget is not None and not (pairs.converged.all() and end.converged_at > 0)),
     )
@@ -333,14 +359,15 @@ def _from_sides(
     floor: float,
     eta: float,
     *,
+    noise: float,
     double: bool,
 ) -> tuple[Outcome, str]:
     if witness is not None and witness.value.real + witness.error < -floor:
         return Outcome.unstable, _grows(witness)
-    if end.bound > floor:
+    if end.bound - noise > floor:
         certainty = "" if end.complete else f" with probability {1.0 - eta:.4g}"
         return Outcome.stable, (
-            f"no real part lies below {end.bound:.3g}{certainty}: the symmetric part's smallest "
+            f"no real part lies below {end.bound - noise:.3g}{certainty}: the symmetric part's smallest "
             f"eigenvalue is {end.low:.4g} after {end.steps} steps (converged after "
             f"{end.converged_at})"
         )
@@ -355,8 +382,14 @@ def _from_sides(
             f"the symmetric part's smallest eigenvalue looks positive ({end.low:.3g}), but that "
             f"would take {end.needed} steps to certify and {end.steps} were run"
         )
+    if end.low > floor:
+        return Outcome.undetermined, (
+            f"the symmetric part's smallest eigenvalue looks positive ({end.low:.3g}), but not beyond "
+            f"the rounding of its products ({noise:.1g})"
+        )
     return Outcome.undetermined, (
-        "the symmetric part is indefinite, and no eigenvalue was found that surely grows"
+        "the symmetric part is indefinite, also with the players weighed against each other, and no "
+        "eigenvalue was found that surely grows"
     )
 
 

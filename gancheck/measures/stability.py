@@ -169,7 +169,8 @@ def local_stability(
         rounding, doubled; sampling error: standard deviation over batches), `min_real_fresh` (the
         Rayleigh quotient of its vector on fresh batches), `min_real_expected` (the same eigenvalue
         of the expected Jacobian, to first order), `bendixson_low`, `bendixson_high`,
-        `bendixson_imag` (no eigenvalue of the batch's J lies outside), `bendixson_low_fresh`,
+        `bendixson_imag` (no eigenvalue of the batch's J lies outside), `bendixson_low_fresh`, where
+        the flow contracts in a norm that weighs the players `bendixson_low_scaled`,
         `spectral_radius`, and where every resolved eigenvalue above the noise floor decays
         `largest_step` and `largest_step_alternating`. Fewer where the budget ended.
 
@@ -199,7 +200,9 @@ def local_stability(
     radius = 0.0 if local is None else local.radius
     stopped = local is None or local.stopped
     if local is not None:
-        others = np.zeros((0, 2)) if alone else on_other_batches(game, plan, budget)
+        others = (
+            np.zeros((0, 3)) if alone else on_other_batches(game, plan, local.contraction, budget)
+        )
         fresh = np.zeros((0, 3)) if alone else on_fresh_batches(game, plan, local, budget)
         stopped = stopped or not (alone or (len(others) and len(fresh) >= LEAST_FRESH))
         quantities.update(numbers(local, others, fresh))
@@ -322,7 +325,7 @@ def _outcome(
         return Outcome.undetermined, (
             f"{local.because}, on its own batch; fresh batches do not confirm it"
         )
-    low = quantities["bendixson_low"]
+    low = quantities.get("bendixson_low_scaled", quantities["bendixson_low"])
     # Stability is claimed only where no batch has a direction of growth: the fresh quotient of one
     # direction says nothing about the others.
     spread = low.sampling_error
@@ -374,6 +377,7 @@ def _how(local: LocalSpectrum | None) -> dict[str, Any]:
         "spectral_radius": local.radius,
         "whole_spectrum": local.complete,
         "no_real_part_below": local.low_bound,
+        "weight_between_players": None if local.contraction is None else local.contraction.t,
         "steps_that_converged": converged,
         "steps_run": run,
         "steps_that_certify": needed,

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from gancheck.diagnosis import Quantity
+from gancheck.measures.scaled_players import between_players
 from gancheck.measures.spectrum import fresh_seeds, mean_and_error
 from gancheck.operators import GameJacobian
 from gancheck.operators.eigenpairs import complex_product
@@ -22,6 +23,7 @@ if TYPE_CHECKING:
     from gancheck.diagnosis import Plan
     from gancheck.games.game import Game
     from gancheck.measures.local_spectrum import LocalSpectrum
+    from gancheck.measures.scaled_players import Contraction
     from gancheck.operators.budget import Budget
 
 __all__ = ["LEAST_FRESH", "numbers", "on_fresh_batches", "on_other_batches"]
@@ -33,7 +35,8 @@ def numbers(local: LocalSpectrum, others: np.ndarray, fresh: np.ndarray) -> dict
     """The first batch's numbers, their spread over others, and what fresh batches say of them."""
     pair = local.leftmost
     value = float(local.values[0].real)
-    first = np.array([[value, local.low]])
+    weighed = local.contraction
+    first = np.array([[value, local.low, np.nan if weighed is None else weighed.low]])
     spread = np.concatenate([first, others]).std(axis=0, ddof=1) if len(others) else None
     errors = (float("inf") if pair is None else pair.error, local.low_error)
     out: dict[str, Quantity] = {
@@ -59,14 +62,26 @@ def numbers(local: LocalSpectrum, others: np.ndarray, fresh: np.ndarray) -> dict
             if np.isfinite(fresh[:, i]).all():
                 mean, error = mean_and_error(fresh[:, i])
                 out[name] = Quantity(value=mean, sampling_error=error)
-    elif spread is None:  # one batch is the whole game: nothing is fresh
+    if local.contraction is not None:
+        out["bendixson_low_scaled"] = Quantity(
+            value=local.contraction.low,
+            error=local.contraction.error,
+            sampling_error=None if spread is None else float(spread[2]),
+            kind="estimate" if spread is None else "lower",
+        )
+    if spread is None and len(fresh) < LEAST_FRESH:  # one batch is the whole game: nothing is fresh
         out["min_real_fresh"] = Quantity(value=value, error=errors[0])
         out["bendixson_low_fresh"] = Quantity(value=local.low, error=errors[1])
     return out
 
 
-def on_other_batches(game: Game, plan: Plan, budget: Budget | None) -> np.ndarray:
-    """Leftmost real part of J and of S [batches - 1, 2] on the plan's other batches."""
+def on_other_batches(
+    game: Game, plan: Plan, weighed: Contraction | None, budget: Budget | None
+) -> np.ndarray:
+    """On the plan's other batches [batches - 1, 3]: leftmost real part of J, of S, of scaled S.
+
+    The last is NaN where no other norm was found on the first batch.
+    """
     out: list[list[float]] = []
     for seed in range(plan.seed + 1, plan.seed + plan.batches):
         if budget is not None and budget.exhausted:
@@ -78,8 +93,15 @@ def on_other_batches(game: Game, plan: Plan, budget: Budget | None) -> np.ndarra
         low = lanczos(jacobian.symmetric, top=0, bottom=1, tol=1e-3, seed=seed, budget=budget)
         if not len(left.values) or not len(low.values):
             break
-        out.append([float(left.values[0].real), float(low.values[0])])
-    return np.array(out).reshape(len(out), 2)
+        scaled = float("nan")
+        if weighed is not None:
+            operator = between_players(jacobian, jacobian.split, weighed.t).symmetric
+            ends = lanczos(operator, top=0, bottom=1, tol=1e-3, seed=seed, budget=budget)
+            if not len(ends.values):
+                break
+            scaled = float(ends.values[0])
+        out.append([float(left.values[0].real), float(low.values[0]), scaled])
+    return np.array(out).reshape(len(out), 3)
 
 
 def on_fresh_batches(
