@@ -2,8 +2,9 @@
 
 How it is measured
     Each tensor is held against the laws that weights are drawn from before training (torch's
-    default, DCGAN's normal, Glorot's, He's, orthogonal, constants) by Kolmogorov's test, the best
-    law standing for it, p-values corrected by Holm over all tensors of the report. A tensor has
+    default, DCGAN's normal, Glorot's, He's, orthogonal, constants) by three tests: Kolmogorov's, of
+    the spread, and of the largest singular value, which training disturbs first. The best law
+    stands for it, p-values are corrected by Holm over all tensors of the report. A tensor has
     moved where every law is rejected at 1 %. One that has not is untrained where it has at least
     1000 numbers and, for a normal law, so many tensors of its player fit it that chance would do
     it once in a thousand; or where it is wholly 0 or 1 with 16. Others stay open.
@@ -17,7 +18,9 @@ Verdicts
     Not applicable where every tensor is too small to tell.
 What to do
     Ask for the trained file; hand every parameter to the optimizer.
-Source: Massey (1951); Stephens (1970). Error rates both ways: docs/error_rates_weights.md.
+    Steps that move each number by a few per cent of the law's spread are not seen: "untrained" may
+    mean some hundred small steps. docs/error_rates_weights.md has the rates of both errors.
+Source: Massey (1951); Stephens (1970); Johnstone (2001).
 """
 
 from __future__ import annotations
@@ -77,7 +80,7 @@ _REMEDIES = {
     Verdict.undecided: "Compare with an earlier checkpoint of the same run.",
     Verdict.sound: "",
     Verdict.warning: "Hand every parameter to the optimizer, or remove what is not used.",
-    Verdict.failing: "Ask for the trained file: this one was saved before training.",
+    Verdict.failing: "Ask for the trained file: this one was saved before training, or in its first steps.",
 }
 
 
@@ -105,16 +108,18 @@ diagnostic = Diagnostic(
             "<msub><mi>F</mi><mn>0</mn></msub><mo>(</mo><mi>x</mi><mo>)</mo><mo>|</mo></mrow>"
         ),
         estimator=(
-            "Kolmogorov's distance of all numbers of a tensor from each law, nothing fitted; a "
-            "number outside a uniform law's range rejects it. Of several laws the largest p-value."
+            "Kolmogorov's distance of all numbers of a tensor from each law, its second moment and "
+            "its largest singular value, nothing fitted; a number outside a uniform law's range "
+            "rejects it. Three times the smallest p-value; of several laws the largest."
         ),
-        cost="one sort of each tensor whose spread is near a law's",
+        cost="one sort and one small decomposition of each tensor whose spread is near a law's",
         limits=(
             "A law that is not on the list is not recognised, so an untrained tensor drawn from it "
-            "counts as moved. Training by far less than a thousandth of the weights' spread is not "
-            "seen. Tensors below 1000 numbers are not judged."
+            "counts as moved. Training that moved each number by a few per cent of the law's spread "
+            "is not seen, which at small steps may be a hundred of them. Tensors below 1000 numbers "
+            "are not judged."
         ),
-        source="Massey (1951); Stephens (1970)",
+        source="Massey (1951); Stephens (1970); Johnstone (2001)",
     ),
     level="weights",
 )

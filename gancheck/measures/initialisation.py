@@ -1,8 +1,11 @@
 """Which tensors still look as they did before training?
 
-A tensor that was never trained follows the law it was drawn from. Each is held against the laws
-that GAN code draws weights from, and the best of them stands for it; p-values are corrected by Holm
-over all tensors. A tensor that every law rejects has moved.
+A tensor that was never trained follows the law it was drawn from, number by number independently.
+Each is held against the laws that GAN code draws weights from, by three tests: of the shape of the
+law (Kolmogorov), of its spread (second moment), and of independence: the largest singular value of
+the tensor as a matrix lies where the Tracy-Widom law puts it. The last is what training disturbs
+first, because a gradient pushes along few directions. The best law stands for the tensor; p-values
+are corrected by Holm over all tensors. A tensor that every law rejects has moved.
 
 One that some law does not reject is called untrained only where chance would hardly do it. A
 uniform law has edges that no trained tensor of 1000 numbers keeps. A normal law can be met by
@@ -19,8 +22,9 @@ of the input); N(0, 0.02) and N(1, 0.02) of DCGAN; N(0, 0.01); N(0, 1) of embedd
 learning rates; Glorot's and He's, uniform and normal, with the gains 1 and sqrt(2); orthogonal
 matrices of any gain; constants.
 
-Source: Massey (1951) for the test; Stephens (1970) for its p-value; Glorot and Bengio (2010), He et
-al. (2015), Saxe et al. (2014) and Radford et al. (2016) for the laws.
+Source: Massey (1951) for the first test, Stephens (1970) for its p-value; Johnstone (2001) for the
+largest singular value, Chiani (2014) for the gamma law that stands for Tracy's and Widom's;
+Glorot and Bengio (2010), He et al. (2015), Saxe et al. (2014) and Radford et al. (2016) for the laws.
 """
 
 from __future__ import annotations
@@ -31,10 +35,11 @@ from typing import TYPE_CHECKING, Literal
 
 import numpy as np
 import torch
-from scipy.special import chdtr, chdtrc, kolmogorov, ndtr
 
 from gancheck.diagnosis import Measurement, NotApplicable, Place, Quantity
 from gancheck.measures.holm import ALPHA, holm
+from gancheck.measures.initial_laws import Law, edge_p, laws_of, p_value, spread_p
+from gancheck.measures.spectral_consistency import largest_singular
 from gancheck.measures.weights import layers, players_with_tensors, trained_tensors
 
 if TYPE_CHECKING:
@@ -48,42 +53,22 @@ if TYPE_CHECKING:
 __all__ = [
     "FEWEST",
     "Initialisation",
-    "Law",
     "PlayerState",
     "TensorState",
-    "laws_of",
-    "p_value",
     "untrained_tensors",
 ]
 
 FEWEST = 1000
-"""Numbers below which a few steps of training could pass unnoticed, so that no law proves much."""
+"""Numbers below which any training could pass unnoticed, so that no law proves much."""
 _FEWEST_CONSTANT = 16  # equal numbers that no training leaves equal by chance
 _WINDOW = 7.0  # standard errors between the ends of what a test of the spread accepts
 _COINCIDENCE = 1e-3  # chance of meeting a normal law below which it is believed
 _NORMAL_LAWS = 8  # on the list, of one tensor
-_FEWEST_MOMENT = 100  # numbers from which the error of a second moment is near enough to normal
+_FEWEST_ROWS = 8  # and columns, from which the law of the largest singular value is at its limit
 _HOPELESS = 1e-12  # p-value at which the sorting is spared; no correction brings it above 1 %
 _ORTHOGONAL = 1e-5  # relative, of float32: rows of an orthogonal draw differ by some 1e-6
 
 State = Literal["untrained", "moved", "open"]
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Law:
-    """A law that weights are drawn from.
-
-    Attributes:
-        name: in words.
-        kind: uniform or normal.
-        scale: half the width, or the standard deviation.
-        centre: mean.
-    """
-
-    name: str
-    kind: Literal["uniform", "normal"]
-    scale: float
-    centre: float = 0.0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -168,8 +153,8 @@ def untrained_tensors(
     ]
     if all(s.state == "open" and s.numbers < FEWEST for s in states):
         raise NotApplicable(
-            f"no tensor has the {FEWEST} numbers that it takes to tell a few steps of training "
-            f"from none; the largest has {max(s.numbers for s in states)}"
+            f"no tensor has the {FEWEST} numbers that it takes to tell training from none "
+            f"at all; the largest has {max(s.numbers for s in states)}"
         )
     players = tuple(
         _player(p, [s for s in states if s.player == p.name]) for p in weights.players if p.tensors
@@ -278,128 +263,52 @@ def _best(layer: Layer, last: str, tensor: Tensor) -> _Fit:
     x = flat.double()
     mean, square = float(x.mean()), float(x.square().mean())
     by_spread = [
-        (law, _spread_p(law, len(x), mean, square))
+        (law, spread_p(law, len(x), mean, square))
         for law in laws_of(layer, last)
         if law.kind == "normal" or max(-low, high) <= law.scale * 1.02  # more than any rounding
     ]
-    # twice the smaller of two p-values is one for both tests together
     near = [(law, p) for law, p in by_spread if p > _HOPELESS]
     if not near:
         return _NONE
     ordered = np.sort(flat.float().numpy()).astype(np.float64)
     step = float(torch.finfo(tensor.dtype).eps)
+    matrix = _square(tensor)
+    top = largest_singular(matrix) if matrix is not None else None
+    # three times the smallest of three p-values is one for the tests together
     fits = [
-        _Fit(law.name, law.kind, min(1.0, 2.0 * min(p, p_value(ordered, law, rounding=step))))
+        _Fit(
+            law.name,
+            law.kind,
+            min(1.0, 3.0 * min(p, p_value(ordered, law, rounding=step), _edge(law, matrix, top))),
+        )
         for law, p in near
     ]
     best = max(fits, key=lambda fit: fit.p)
     return best if best.p > 0.0 else _NONE
 
 
-def _spread_p(law: Law, n: int, mean: float, square: float) -> float:
-    """Two-sided p-value of the second moment about the law's centre; 1 of too few uniforms."""
-    about = square - 2.0 * law.centre * mean + law.centre**2
-    if law.kind == "normal":
-        total = n * about / law.scale**2
-        return float(min(1.0, 2.0 * min(chdtr(n, total), chdtrc(n, total))))
-    if n < _FEWEST_MOMENT:
+def _square(tensor: Tensor) -> Tensor | None:
+    """The tensor as a matrix by its first axis; None where it has too few rows or columns."""
+    matrix = tensor.detach().reshape(tensor.shape[0], -1)
+    return matrix if tensor.dim() >= 2 and min(matrix.shape) >= _FEWEST_ROWS else None
+
+
+def _edge(law: Law, matrix: Tensor | None, top: float | None) -> float:
+    if matrix is None or top is None:
         return 1.0
-    # squares of a uniform have the variance 4/5 of their squared mean
-    z = (3.0 * about / law.scale**2 - 1.0) / math.sqrt(0.8 / n)
-    return float(2.0 * ndtr(-abs(z)))
-
-
-def laws_of(layer: Layer, last: str) -> list[Law]:
-    """The laws that code draws such a tensor from.
-
-    Args:
-        layer: its module.
-        last: its name in it.
-    """
-    tensor = layer.tensors[last]
-    if tensor.dim() < 2:
-        return _laws_of_vectors(layer, last)
-    fan_in = math.prod(tensor.shape[1:])
-    fan_out = tensor.shape[0] * math.prod(tensor.shape[2:])
-    both = fan_in + fan_out
-    laws = [
-        Law(name="torch's default", kind="uniform", scale=1 / math.sqrt(fan_in)),
-        Law(name="N(0, 0.02)", kind="normal", scale=0.02),
-        Law(name="N(0, 0.01)", kind="normal", scale=0.01),
-        Law(name="N(0, 1)", kind="normal", scale=1.0),
-    ]
-    for gain, word in ((1.0, ""), (math.sqrt(2), ", gain sqrt(2)")):
-        laws += [
-            Law(name=f"Glorot uniform{word}", kind="uniform", scale=gain * math.sqrt(6 / both)),
-            Law(name=f"Glorot normal{word}", kind="normal", scale=gain * math.sqrt(2 / both)),
-        ]
-    for fan, side in ((fan_in, "inputs"), (fan_out, "outputs")):
-        laws += [
-            Law(name=f"He uniform by {side}", kind="uniform", scale=math.sqrt(6 / fan)),
-            Law(name=f"He normal by {side}", kind="normal", scale=math.sqrt(2 / fan)),
-        ]
-    return laws
-
-
-def _laws_of_vectors(layer: Layer, last: str) -> list[Law]:
-    weight = layer.tensors.get("weight")
-    if last == "bias" and weight is not None and weight.dim() >= 2:
-        fan_in = math.prod(weight.shape[1:])
-        return [Law(name="torch's default", kind="uniform", scale=1 / math.sqrt(fan_in))]
-    return [
-        # DCGAN draws both together, so they count as one law
-        Law(name="N(0, 0.02)", kind="normal", scale=0.02, centre=1.0),
-        Law(name="N(0, 0.02)", kind="normal", scale=0.02),
-        Law(name="N(0, 1)", kind="normal", scale=1.0),
-    ]
-
-
-def p_value(ordered: np.ndarray, law: Law, *, rounding: float = 0.0) -> float:
-    """Kolmogorov's test of one law, for numbers that were rounded when they were stored.
-
-    Each stored value stands for all that round to it, half a step to either side, so that the ties
-    of half precision count as no misfit. A number outside a uniform law's range by more than that
-    rejects it outright.
-
-    Args:
-        ordered: sorted, float64 [n].
-        law: fully specified; nothing is fitted.
-        rounding: relative step of the stored format.
-
-    Example:
-        >>> law = Law(name="U", kind="uniform", scale=1.0)
-        >>> round(p_value(np.linspace(-0.99, 0.99, 100), law), 3), p_value(np.array([0.0, 1.5]), law)
-        (1.0, 0.0)
-    """
-    n = len(ordered)
-    if law.kind == "uniform":
-        reach = law.scale * (1.0 + 2.0 * rounding + 1e-7)
-        if max(-ordered[0], ordered[-1]) > reach:
-            return 0.0
-    last = np.append(ordered[1:] != ordered[:-1], True)  # of a run of equals
-    values = ordered[last]
-    below = np.flatnonzero(last) + 1.0
-    half = np.abs(values) * rounding / 2.0
-    upper = _cdf(values + half, law)
-    lower = _cdf(values - half, law)
-    before = np.concatenate([[0.0], below[:-1]])
-    # where a step of the stored values is crossed, both counts are known at its edges only
-    distance = max(float(np.max(below / n - upper)), float(np.max(lower - before / n)), 0.0)
-    return float(kolmogorov((math.sqrt(n) + 0.12 + 0.11 / math.sqrt(n)) * distance))
-
-
-def _cdf(x: np.ndarray, law: Law) -> np.ndarray:
-    if law.kind == "uniform":
-        return np.clip(0.5 + (x - law.centre) / (2.0 * law.scale), 0.0, 1.0)
-    return ndtr((x - law.centre) / law.scale)
+    spread = law.scale / math.sqrt(3.0) if law.kind == "uniform" else law.scale
+    rows, columns = matrix.shape
+    return edge_p(top / spread, rows, columns)
 
 
 def _orthogonal(tensor: Tensor) -> bool:
     """Whether its rows, or its columns, are orthogonal and of one length, to rounding."""
     matrix = tensor.detach().reshape(tensor.shape[0], -1).float()
     narrow = matrix if matrix.shape[0] <= matrix.shape[1] else matrix.T
-    if narrow.shape[0] < 2 or tensor.dtype.itemsize < 4:
+    if tensor.dtype.itemsize < 4:
         return False
+    if narrow.shape[0] == 1:  # only a gain of 1 can be told
+        return abs(float(narrow.square().sum()) - 1.0) < _ORTHOGONAL
     lengths = narrow.square().sum(1)
     mean = float(lengths.mean())
     if not 0.0 < mean < math.inf or float((lengths / mean - 1.0).abs().max()) > _ORTHOGONAL:

@@ -13,7 +13,9 @@ from torch import nn
 
 from gancheck import content
 from gancheck.diagnosis import NotApplicable, Verdict
-from gancheck.measures.initialisation import Law, p_value, untrained_tensors
+from gancheck.measures.initial_laws import Law, edge_p, p_value
+from gancheck.measures.initialisation import untrained_tensors
+from gancheck.measures.spectral_consistency import largest_singular
 from gancheck.measures.weights import PlayerWeights, Weights
 from tests.weights.nets import adam_after, critic, dcgan_generator, generator, of_nets
 
@@ -161,3 +163,30 @@ def test_buffers_of_noise_and_running_statistics_are_no_weights() -> None:
     player = PlayerWeights(name="g", role="generator", file="f", part="", tensors=held)
     names = [t.place.tensor for t in untrained_tensors(Weights(players=(player,))).tensors]
     assert names == ["0.weight", "0.bias", "1.weight", "1.bias"]
+
+
+@pytest.mark.parametrize(("rows", "columns"), [(8, 300), (64, 64), (32, 784)])
+@pytest.mark.parametrize("draw", ["normal", "uniform"])
+def test_the_law_of_the_largest_singular_value_holds_its_level(
+    draw: str, rows: int, columns: int
+) -> None:
+    rng = torch.Generator().manual_seed(0)
+    shape = (400, rows, columns)
+    if draw == "normal":
+        many = torch.randn(shape, generator=rng)
+    else:
+        many = math.sqrt(3.0) * (2.0 * torch.rand(shape, generator=rng) - 1.0)
+    p = np.array([edge_p(largest_singular(a), rows, columns) for a in many])
+    for level in (0.01, 0.1):
+        most = scipy.stats.binom.ppf(0.999, len(p), 1.3 * level)  # the limit's law, to a third
+        assert (p < level).sum() <= most
+
+
+def test_a_push_along_one_direction_is_seen_that_moves_each_number_by_a_twentieth() -> None:
+    rng = torch.Generator().manual_seed(0)
+    w = torch.randn(128, 256, generator=rng)
+    signs = torch.randn(128, 1, generator=rng).sign() * torch.randn(1, 256, generator=rng).sign()
+    law = Law(name="", kind="normal", scale=1.0)
+    moved = w + 0.12 * signs
+    assert p_value(np.sort(moved.flatten().double().numpy()), law) > 1e-3
+    assert edge_p(largest_singular(moved), 128, 256) < 1e-6
