@@ -16,7 +16,8 @@ from gancheck.diagnosis import Quantity
 from gancheck.measures.connectivity import BridgeMass, Outcome
 from gancheck.measures.generator_jacobian import SpectraByPlace
 from gancheck.measures.joining_curve import JoiningCurve
-from gancheck.measures.latent_paths import LatentPaths, Strip
+from gancheck.measures.latent_paths import LatentPaths
+from gancheck.measures.path_strip import Strip
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -62,6 +63,7 @@ def kept(found: BridgeMass) -> dict[str, Any]:
             "expert": paths.expert.tolist(),
             "decoded": _plain(paths.decoded),
             "labels": paths.strip.labels.tolist(),
+            "between": paths.strip.between.tolist(),
             "speed": _plain(paths.strip.speed),
             "track": _plain(paths.strip.track),
             "backdrop": _plain(paths.strip.backdrop[:_BEHIND]),
@@ -89,6 +91,7 @@ def drawn_again(picture: Mapping[str, Any]) -> BridgeMass:
             strip=Strip(
                 t=np.linspace(0.0, 1.0, 65),
                 labels=labels,
+                between=np.array(p["between"]).reshape(-1, 3),
                 speed=np.array(p["speed"]).reshape(-1, 64),
                 track=np.array(p["track"]).reshape(-1, 65, 2),
                 backdrop=np.array(p["backdrop"]).reshape(-1, 2),

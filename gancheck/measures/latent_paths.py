@@ -30,9 +30,11 @@ import torch
 from gancheck.diagnosis import Measurement, NotApplicable, Quantity
 from gancheck.games import semantics
 from gancheck.games.admitted import NotFinite
+from gancheck.measures.crossings import along, follow
 from gancheck.measures.data_gaps import GAP
 from gancheck.measures.figures import WIDE, page_style
 from gancheck.measures.latent_curves import Curve, Kind, curve_of
+from gancheck.measures.path_strip import Strip, strip_of
 from gancheck.measures.proportions import share
 
 if TYPE_CHECKING:
@@ -42,33 +44,10 @@ if TYPE_CHECKING:
     from gancheck.games.latents import Latent
     from gancheck.measures.data_gaps import DataGaps
 
-__all__ = ["LatentPaths", "Strip", "experts_of", "label_of", "latent_paths", "pairs_within"]
+__all__ = ["LatentPaths", "experts_of", "label_of", "latent_paths", "pairs_within"]
 
-_POINTS = 65  # on a path, before the first change of component is looked for
-_HALVINGS = 60
 _DRAWS = 2000
-_SHOWN = 6  # paths of a strip
-_BACKDROP = 800
 _RESOLVED = 8.0  # roundings of the dtype below which the width of a crossing means nothing
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Strip:
-    """The first six paths that cross a gap, for a picture: the first, not the best.
-
-    Attributes:
-        t: [65] positions on a path, 0..1.
-        labels: [paths, 65] component there, `GAP` in the middle of a gap.
-        speed: [paths, 64] length of the step of the sample over that of t, between positions.
-        track: [paths, 65, 2] the samples there; no rows where they are no points of a plane.
-        backdrop: [at most 800, 2] real points for behind it; no rows likewise.
-    """
-
-    t: np.ndarray
-    labels: np.ndarray
-    speed: np.ndarray
-    track: np.ndarray
-    backdrop: np.ndarray
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -145,13 +124,16 @@ def latent_paths(
     def label(z: np.ndarray) -> np.ndarray:
         return component(torch.from_numpy(z)).numpy()
 
+    def sample(z: np.ndarray) -> np.ndarray:
+        return _generated(game, torch.from_numpy(z)).double().cpu().numpy()
+
     z = game.latent.sample(_DRAWS, torch.Generator().manual_seed(seed)).numpy()
     kinds = label(z)
     experts = experts_of(game.latent, z)
     curve = curve_of(game.latent, kind)
     one, other = pairs_within(kinds, experts, paths, np.random.default_rng(seed))
     table = _table(kinds, experts, gaps.components.count)
-    leave, arrive, ends = _follow(label, curve, z[one], z[other], kinds[one])
+    leave, arrive, ends = follow(label, curve, z[one], z[other], kinds[one])
     thin = arrive - leave <= _RESOLVED * torch.finfo(game.dtype).eps
     leave[thin], arrive[thin] = np.nan, np.nan
     found = np.isfinite(leave)
@@ -192,16 +174,9 @@ def latent_paths(
         ends=ends,
         expert=experts[one],
         decoded=_decoded(game, curve, z[one[found]], z[other[found]], leave[found], arrive[found]),
-        strip=_strip(game, gaps, curve, z[one[found][:_SHOWN]], z[other[found][:_SHOWN]]),
+        strip=strip_of(sample, gaps, curve, z[one[found]], z[other[found]]),
         expert_table=table,
     )
-
-
-def _along(curve: Curve, a: np.ndarray, b: np.ndarray, t: np.ndarray) -> np.ndarray:
-    """Points [paths, positions, d] at t [paths, positions] on the paths from a to b [paths, d]."""
-    count = t.shape[1]
-    points = curve(np.repeat(a, count, axis=0), np.repeat(b, count, axis=0), t.ravel())
-    return points.reshape(len(a), count, a.shape[1])
 
 
 def experts_of(latent: Latent, z: np.ndarray) -> np.ndarray:
@@ -274,69 +249,6 @@ def _table(kinds: np.ndarray, experts: np.ndarray, components: int) -> np.ndarra
     return table
 
 
-def _follow(
-    label: Callable[[np.ndarray], np.ndarray],
-    curve: Curve,
-    a: np.ndarray,
-    b: np.ndarray,
-    first: np.ndarray,
-) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Where each path from a to b leaves its component, and where it arrives in the next."""
-    m = len(a)
-    if m == 0:
-        return np.empty(0), np.empty(0), np.empty((0, 2), dtype=np.int64)
-
-    def at(row: np.ndarray, t: np.ndarray) -> np.ndarray:
-        return label(curve(a[row], b[row], t))
-
-    t = np.linspace(0.0, 1.0, _POINTS)
-    every = np.repeat(np.arange(m), _POINTS)
-    kinds = at(every, np.tile(t, m)).reshape(m, _POINTS)
-    row = np.arange(m)
-    k = (kinds != first[:, None]).argmax(axis=1)  # the end differs, so there is one
-    low, high = t[k - 1].copy(), t[k].copy()
-    inner = np.where(kinds[row, k] == GAP, high, np.nan)
-    todo = np.flatnonzero(~np.isfinite(inner))
-    for _ in range(_HALVINGS):
-        middle = 0.5 * (low[todo] + high[todo])
-        if len(todo) == 0:
-            break
-        got = at(todo, middle)
-        hit, same = got == GAP, got == first[todo]
-        inner[todo[hit]] = middle[hit]
-        low[todo[same]] = middle[same]
-        high[todo[~hit & ~same]] = middle[~hit & ~same]
-        todo = todo[~hit]
-    found = np.flatnonzero(np.isfinite(inner))
-    leave, arrive = np.full(m, np.nan), np.full(m, np.nan)
-    leave[found] = _edge(at, found, inner[found], low[found])
-    # The first point after the gap was found that is out of a gap again.
-    after = (kinds[found] != GAP) & (t[None, :] > inner[found][:, None])
-    beyond = t[after.argmax(axis=1)]
-    sooner = (high[found] > inner[found]) & (high[found] < beyond)
-    arrive[found] = _edge(at, found, inner[found], np.where(sooner, high[found], beyond))
-    reached = first.copy()
-    reached[found] = at(found, arrive[found])
-    jumped = np.setdiff1d(row, found)
-    reached[jumped] = at(jumped, high[jumped]) if len(jumped) else reached[jumped]
-    return leave, arrive, np.stack([first, reached], axis=1)
-
-
-def _edge(
-    at: Callable[[np.ndarray, np.ndarray], np.ndarray],
-    row: np.ndarray,
-    inside: np.ndarray,
-    outside: np.ndarray,
-) -> np.ndarray:
-    """The edge of a gap between a position in it and one out of it, to the last digit."""
-    inner, outer = inside.copy(), outside.copy()
-    for _ in range(_HALVINGS if len(row) else 0):
-        middle = 0.5 * (inner + outer)
-        hit = at(row, middle) == GAP
-        inner, outer = np.where(hit, middle, inner), np.where(hit, outer, middle)
-    return outer
-
-
 def _decoded(
     game: Game,
     curve: Curve,
@@ -349,32 +261,9 @@ def _decoded(
     t = np.stack([leave, 0.5 * (leave + arrive), arrive], axis=1)[:8]
     if len(t) == 0:
         return np.empty((0, 3))
-    z = _along(curve, a[: len(t)], b[: len(t)], t)
+    z = along(curve, a[: len(t)], b[: len(t)], t)
     x = _generated(game, torch.from_numpy(z.reshape(-1, z.shape[-1]))).double().cpu().numpy()
     return x.reshape(*z.shape[:2], *x.shape[1:])
-
-
-def _strip(game: Game, gaps: DataGaps, curve: Curve, a: np.ndarray, b: np.ndarray) -> Strip:
-    """The paths from each row of a to that of b, sampled evenly."""
-    t = np.linspace(0.0, 1.0, _POINTS)
-    no_points = np.empty((0, _POINTS, 2))
-    backdrop = np.empty((0, 2))
-    if len(a) == 0:
-        nothing = np.empty((0, _POINTS), dtype=np.int64)
-        return Strip(t=t, labels=nothing, speed=nothing[:, 1:], track=no_points, backdrop=backdrop)
-    z = _along(curve, a, b, np.tile(t, (len(a), 1)))
-    made = _generated(game, torch.from_numpy(z.reshape(-1, z.shape[-1])))
-    flat = made.double().cpu().numpy().reshape(len(a), _POINTS, -1)
-    planar = flat.shape[-1] == 2
-    if planar and gaps.space.name == "pixels":
-        backdrop = gaps.reference[:_BACKDROP]
-    return Strip(
-        t=t,
-        labels=gaps.label(made).reshape(len(a), _POINTS),
-        speed=np.linalg.norm(np.diff(flat, axis=1), axis=2) * (_POINTS - 1),
-        track=flat if planar else no_points,
-        backdrop=backdrop,
-    )
 
 
 def _sentence(paths: int, crossing: int, spanning: int, experts: int) -> str:

@@ -94,6 +94,8 @@ def _strip(ax: Axes, found: LatentPaths) -> None:
         for begin, end, kind in _pieces(strip.t, labels):
             _bar(ax, row, begin, end, kind)
         _bar(ax, row, float(found.leave[path]), float(found.arrive[path]), GAP)
+        for _, begin, end in strip.between[strip.between[:, 0] == row].tolist():
+            _bar(ax, row, begin, end, GAP)
         ax.plot(middles, row - 0.2 - 0.65 * strip.speed[row] / fastest, color=GENERATOR,
                 linewidth=1.4)  # fmt: skip
     rows = len(strip.labels)

@@ -108,6 +108,12 @@ def test_every_path_of_a_continuous_generator_crosses_where_it_must() -> None:
     moved = np.linalg.norm(np.diff(strip.track, axis=1), axis=2)
     assert np.allclose(strip.speed, 64 * moved)
     assert (gaps.label(strip.track.reshape(-1, 2)).reshape(6, 65) == strip.labels).all()
+    # every change of component on the strip is across a gap that is shown
+    crossed = {int(row) for row in strip.between[:, 0]}
+    for row, labels in enumerate(strip.labels):
+        assert row in crossed or -1 in labels
+    assert np.allclose(strip.between[0, 1:], [found.leave[int(strip.between[0, 0])],
+                                              found.arrive[int(strip.between[0, 0])]])  # fmt: skip
     for width in (690, 340):
         assert len(found.plot(width)) == 3
         figure_of(found.plot(width)).canvas.draw()
