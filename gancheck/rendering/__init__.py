@@ -10,6 +10,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from gancheck.rendering import gallery
+from gancheck.rendering.examined import examined
+from gancheck.rendering.facts import facts
 from gancheck.rendering.files import csv_text, write_whole
 from gancheck.rendering.markdown import markdown
 from gancheck.rendering.page import json_twin, render
@@ -17,7 +19,6 @@ from gancheck.rendering.report_view import (
     actions,
     anchored,
     cards,
-    facts,
     headline,
     history,
     line,
@@ -26,6 +27,7 @@ from gancheck.rendering.report_view import (
     tally,
 )
 from gancheck.rendering.theory_page import write_theory_page
+from gancheck.rendering.watch import watched
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -74,8 +76,10 @@ def render_report(report: Report, *, diagnostics: Mapping[str, Diagnostic] | Non
         cards=cards(report, said, known),
         sections=said,
         history=history(report),
+        watched=watched(report, known),
         facts=[fact for fact in facts(provenance(report)) if fact[0] != "command"],
         not_run=report.not_run,
+        unread=[file for file in examined(report) if file.unread],
         stopped=str(report.provenance.get("stopped") or ""),
         command=str(report.provenance.get("command") or ""),
         unmeasured=[s for s in said if s.verdict == "not_applicable"],

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, cast
+from typing import TYPE_CHECKING
+
+from gancheck.rendering.facts import mapping
 
 if TYPE_CHECKING:
     from gancheck.diagnosis import Report
@@ -31,11 +32,11 @@ class Examined:
 
 def examined(report: Report) -> list[Examined]:
     """The files of a report's `files`, `weights`, `read` and `not_read`, each path once."""
-    unread = _mapping(report.provenance.get("not_read"))
+    unread = mapping(report.provenance.get("not_read"))
     found: dict[str, Examined] = {}
     for name in ("files", "weights", "read"):
-        for key, entry in _mapping(report.provenance.get(name)).items():
-            known = _mapping(entry)
+        for key, entry in mapping(report.provenance.get(name)).items():
+            known = mapping(entry)
             path = str(known.get("path") or key)
             role = str(known.get("role") or "") if path == key else str(key)
             if path not in found:
@@ -46,12 +47,6 @@ def examined(report: Report) -> list[Examined]:
                     unread=str(unread.get(path) or ""),
                 )
     for path, why in unread.items():
-        if path not in found:
-            found[path] = Examined(role="", path=path, sha256="", unread=str(why))
+        if str(path) not in found:
+            found[str(path)] = Examined(role="", path=str(path), sha256="", unread=str(why))
     return list(found.values())
-
-
-def _mapping(value: Any) -> dict[str, Any]:
-    if not isinstance(value, Mapping):
-        return {}
-    return {str(k): v for k, v in cast("Mapping[Any, Any]", value).items()}

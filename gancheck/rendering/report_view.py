@@ -8,15 +8,15 @@ numbers, provenance.
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, Any, Final, cast
+from typing import TYPE_CHECKING, Any, Final
 
 from markupsafe import Markup
 
 from gancheck.diagnosis import Verdict
 from gancheck.measures.figures import NARROW, WIDE, figure_of, number_text, page_style
 from gancheck.measures.holm import ALPHA
+from gancheck.rendering.facts import facts, mapping
 from gancheck.rendering.figure import inline_svg
 from gancheck.rendering.history import Curves, curves, history_figure
 from gancheck.rendering.numbers import NumberText, describe, duration
@@ -24,6 +24,8 @@ from gancheck.rendering.text import first_sentence, identifier, one_line
 from gancheck.rendering.threshold import strip
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
     from gancheck.diagnosis import Definition, Diagnostic, Finding, Report
 
 __all__ = [
@@ -37,7 +39,6 @@ __all__ = [
     "actions",
     "anchored",
     "cards",
-    "facts",
     "headline",
     "history",
     "line",
@@ -73,8 +74,6 @@ _CARDS: Final = 9
 _RAIL: Final = 9
 _PLACES: Final = 20
 _PLACE: Final = 200
-_LONGEST: Final = 2000
-_FACTS: Final = 400
 _UNDRAWABLE = (ValueError, TypeError, ArithmeticError, LookupError, RuntimeError)
 
 
@@ -160,13 +159,13 @@ class Section:
 def line(report: Report) -> list[str]:
     """The title line: version, level of an audit, device, precision; date, duration if stamped."""
     known = provenance(report)
-    stamp = _mapping(known.get("stamp"))
-    version = _mapping(known.get("versions")).get("gancheck")
+    stamp = mapping(known.get("stamp"))
+    version = mapping(known.get("versions")).get("gancheck")
     seconds = stamp.get("seconds")
     out = [version, stamp.get("date")]
     if isinstance(seconds, int | float):
         out.append(duration(float(seconds)))
-    reached = _mapping(known.get("level")).get("reached")
+    reached = mapping(known.get("level")).get("reached")
     out += [reached and f"level {reached}", stamp.get("device") or known.get("device")]
     out += [known.get("dtype")]
     return [str(item) for item in out if item]
@@ -378,32 +377,3 @@ def history(report: Report) -> tuple[Drawn, Curves] | None:
         for width, variant in ((WIDE, "w"), (NARROW, "n"))
     )
     return Drawn(wide=wide, narrow=narrow), drawn
-
-
-def facts(values: Mapping[str, Any]) -> list[tuple[str, str]]:
-    """A nested mapping as lines: (dotted name, text); long values cut, and said to be."""
-    out: list[tuple[str, str]] = []
-    _flatten("", values, out)
-    if len(out) > _FACTS:
-        rest = len(out) - _FACTS
-        return [*out[:_FACTS], ("more", f"{rest} further entries are in result.json")]
-    return out
-
-
-def _mapping(value: Any) -> dict[Any, Any]:
-    return dict(cast("Mapping[Any, Any]", value)) if isinstance(value, Mapping) else {}
-
-
-def _flatten(prefix: str, value: Any, out: list[tuple[str, str]]) -> None:
-    several = isinstance(value, list | tuple | set | frozenset)
-    items: list[Any] = list(cast("Sequence[Any]", value)) if several else [value]
-    if isinstance(value, Mapping):
-        for key, inner in _mapping(value).items():
-            _flatten(f"{prefix}.{key}" if prefix else str(key), inner, out)
-    elif several and any(isinstance(item, Mapping) for item in items):
-        for number, item in enumerate(items, start=1):
-            _flatten(f"{prefix} {number}", item, out)
-    else:
-        text = ", ".join("" if item is None else str(item) for item in items)
-        cut = text if len(text) <= _LONGEST else f"{text[:_LONGEST]} … ({len(text)} characters)"
-        out.append((prefix, cut or "none"))
