@@ -40,6 +40,7 @@ bench: $(VENV)/.ready
 		curvlinops-for-pytorch==3.0.1 backpack-for-pytorch==1.7.1
 	$(BIN)/python benchmarks/first_journey.py
 	$(BIN)/python benchmarks/bench_support.py
+	$(BIN)/python benchmarks/bench_audit.py
 	$(BIN)/python benchmarks/bench_spectrum.py
 	$(BIN)/python benchmarks/bench_dynamics.py
 	$(BIN)/python benchmarks/bench_gpu.py
