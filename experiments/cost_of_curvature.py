@@ -127,7 +127,7 @@ def _memory_cells() -> list[tuple[str, int | None, tuple[str, int, int]]]:
     ]
     return [
         *(("ends", None, c) for c in both),
-        *(("stability", None, c) for c in both),
+        *(("stability", None, c) for c in both[:-1]),
         ("ends", _FILLS, ("perceptrons", heavy, 16)),
     ]
 

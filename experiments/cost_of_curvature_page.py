@@ -14,7 +14,7 @@ from functools import partial
 from typing import TYPE_CHECKING, Any, Final
 
 from experiments.cost_of_curvature_figures import answers_figure, memory_figure, products_figure
-from gancheck.measures.figures import number_text
+from gancheck.measures.figures import THIN, number_text
 from gancheck.rendering.experiment_page import Agreement, ExperimentPage, Number, Part, Table
 from gancheck.rendering.numbers import duration
 
@@ -52,6 +52,8 @@ _REFUTED_BY = (
 _LIMITS: Final = (
     "One machine, one thread, two families of networks, tanh in the one and batch norm in the "
     "other. A GPU or many threads have other ratios, above all for small networks.",
+    "Other programs ran beside these. CPU time leaves out their share, not what they do to caches and "
+    "to the bandwidth of memory.",
     "The products of an answer are those of one seed, one batch and one state of training each: "
     "another state of the same game has another spectrum.",
     "Cells are what was measured. Between and beyond them nothing is claimed, and no line is fitted.",
@@ -125,7 +127,7 @@ def _cells(rows: Sequence[Row]) -> list[list[str]]:
     return [
         [
             _FAMILY[r["configuration"]["family"]],
-            number_text(r["measured"]["parameters"], 3),
+            f"{r['measured']['parameters']:,}".replace(",", THIN),
             number_text(r["configuration"]["batch"]),
         ]
         for r in rows
