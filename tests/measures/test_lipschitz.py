@@ -334,4 +334,4 @@ def test_a_layer_with_many_outputs_and_few_inputs_has_a_norm() -> None:
         columns = torch.nn.functional.conv2d(units, conv.weight.double(), stride=2).flatten(1)
     assert first.shape == (10816, 784)
     assert first.norm == pytest.approx(float(torch.linalg.matrix_norm(columns, ord=2)), rel=1e-9)
-    assert last.norm == pytest.approx(float(d[3].weight.double().norm()), rel=1e-9)  # pyright: ignore[reportCallIssue, reportArgumentType]
+    assert last.norm == pytest.approx(float(d[3].weight.detach().double().norm()), rel=1e-9)  # pyright: ignore[reportCallIssue, reportArgumentType]
