@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
 import pytest
 import torch
 from torch import nn
@@ -12,7 +13,7 @@ from torch.nn.utils.parametrizations import spectral_norm
 from gancheck import content
 from gancheck.audit_files import Settings, audit_files
 from gancheck.diagnosis import Report, Verdict
-from tests.weights.nets import adam_after, dcgan_critic, dcgan_generator
+from tests.weights.nets import adam_after, critic, dcgan_critic, dcgan_generator, generator
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -102,19 +103,30 @@ def test_a_player_under_the_other_s_name_is_found_though_the_files_differ(tmp_pa
     assert report["GC103"].verdict is Verdict.failing
 
 
-def test_a_number_that_is_none_stops_before_the_game(tmp_path: Path) -> None:
-    """Built by a manifest, the pair would be measured; it is not."""
-    from tests.weights.nets import critic, generator
-
+def test_a_number_that_is_none_stops_before_anything_is_built(tmp_path: Path) -> None:
+    """Files, manifest and data would carry the audit to a game."""
     g, d = generator(), critic()
     for net in (g, d):
         adam_after(net, steps=60, lr=2e-3)
     with torch.no_grad():
-        d[0].weight[0, 0] = float("inf")
+        g[0].weight[0, 0] = float("inf")
     torch.save(g.state_dict(), tmp_path / "G.pth")
     torch.save(d.state_dict(), tmp_path / "D.pth")
-    (tmp_path / "gancheck.toml").write_text(
-        """
+    np.savez(tmp_path / "real.npz", images=np.zeros((300, 28, 28), dtype=np.uint8))
+    (tmp_path / "gancheck.toml").write_text(MANIFEST)
+    report = audit_files(
+        [tmp_path / "G.pth", tmp_path / "D.pth"],
+        manifest=tmp_path / "gancheck.toml",
+        data=tmp_path / "real.npz",
+    )
+    assert report["GC101"].verdict is Verdict.failing
+    assert [p.tensor for p in report["GC101"].places] == ["0.weight"]
+    assert report.provenance["level"]["reached"] == "weights"
+    assert "NaN or infinite" in report.provenance["level"]["why_not_further"][0]
+    assert not {f.code for f in report.findings} & set(content.diagnostics("game"))
+
+
+MANIFEST = """
 schema = 1
 [files]
 generator = { path = "G.pth" }
@@ -131,10 +143,3 @@ range = [-1.0, 1.0]
 [objective]
 kind = "non-saturating"
 """
-    )
-    report = audit_files(
-        [tmp_path / "G.pth", tmp_path / "D.pth"], manifest=tmp_path / "gancheck.toml"
-    )
-    assert report["GC101"].verdict is Verdict.failing
-    assert report.provenance["level"]["reached"] in ("static", "weights")
-    assert not {f.code for f in report.findings} & set(content.diagnostics("game"))
