@@ -7,8 +7,9 @@ real. The difference is what the generator adds.
 
 Both are measured on eight disjoint blocks of samples, each block with its own generated, real and
 held-out real part, so that the spread over blocks is one between independent draws, and the
-interval is Student's. The Frechet distance needs all samples at once; its spread is over random
-splits, which overlap and so understate it.
+interval is Student's. The Frechet distance needs all samples at once; its spread is over four
+random splits, which overlap, and its interval Student's for four values: of 600 draws of one normal
+law in 2, 16 and 64 dimensions it left out 0, the true excess, 16 times.
 
 Two tests at 1 % ask whether there is any difference at all: MMD and sliced W1 among relabellings of
 generated and real samples. How much it matters is the excess of sliced W1 over the null, in units
@@ -324,7 +325,9 @@ def _whole(
         ("_real", values[:, 1]),
         ("_excess", values[:, 0] - values[:, 1]),
     ):
+        mean, spread = float(column.mean()), float(column.std(ddof=1))
+        half = spread * float(student.ppf(0.975, _SPLITS - 1))
         quantities[f"frechet{suffix}"] = Quantity(
-            value=float(column.mean()), sampling_error=float(column.std(ddof=1))
+            value=mean, sampling_error=spread, low=mean - half, high=mean + half
         )
     return {}

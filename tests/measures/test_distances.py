@@ -27,7 +27,7 @@ from gancheck.measures.discrepancies import (
     relabelled_sliced,
     sliced,
 )
-from gancheck.measures.distances import distances
+from gancheck.measures.distances import _whole, distances
 from gancheck.measures.transport import _by_scaling, _in_logarithms, assignment, sinkhorn
 
 LAWS = {"ring8": data.ring8(), "moons": data.moons()}
@@ -137,6 +137,18 @@ def test_the_frechet_null_is_biased_as_the_formula_says_and_small_samples_are_re
     assert np.mean(values) == pytest.approx(d * (d + 5) / (2 * n), rel=0.1)
     with pytest.raises(ValueError, match=r"at least 40 samples of each kind, got 39 and 50"):
         frechet(rng.standard_normal((39, d)), rng.standard_normal((50, d)))
+
+
+def test_the_interval_of_the_frechet_excess_holds_zero_for_one_law() -> None:
+    missed = 0
+    for seed in range(40):
+        rng = np.random.default_rng(seed)
+        x, g = rng.standard_normal((540, 16)), rng.standard_normal((300, 16))
+        found: dict[str, Any] = {}
+        assert _whole(x, g, found, rng) == {}
+        low, high = found["frechet_excess"].interval
+        missed += not low <= 0.0 <= high
+    assert missed <= stats.binom.ppf(0.999, 40, 0.05)
 
 
 def test_mmd_of_two_normals_is_unbiased_about_its_closed_form() -> None:
