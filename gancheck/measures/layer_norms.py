@@ -26,7 +26,7 @@ from torch.nn.utils.spectral_norm import SpectralNorm
 from torch.nn.utils.weight_norm import WeightNorm
 
 from gancheck.operators.lanczos import spectral_norm
-from gancheck.operators.linear_operator import LinearOperator
+from gancheck.operators.linear_operator import DENSE_LIMIT, LinearOperator
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
@@ -88,7 +88,8 @@ def discriminator_layers(game: Game, *, seed: int = 0) -> list[LayerNorm]:
     twice is listed twice. Layers that compute with their weight in another way (attention, modules
     of the user's own) are not met.
 
-    Cost: one pass of two samples; at most 2000 products with each layer that small on one side, some
+    Cost: one pass of two samples; at most 1000 products with each layer that small on one side,
+    twice as many where the other side is beyond what is formed, some
     20 to 60 with each other one and its transpose.
     """
     module = game.modules["discriminator"]
@@ -124,7 +125,10 @@ def _norm(operator: LinearOperator, seed: int) -> tuple[float, float]:
     """
     if min(operator.shape) <= _FORMED:
         narrow = operator if operator.shape[1] <= operator.shape[0] else operator.transposed
-        norm = math.sqrt(max(float(torch.linalg.eigvalsh(_gram(narrow))[-1]), 0.0))
+        if max(operator.shape) <= DENSE_LIMIT:
+            norm = float(torch.linalg.matrix_norm(narrow.dense(), ord=2))
+        else:
+            norm = math.sqrt(max(float(torch.linalg.eigvalsh(_gram(narrow))[-1]), 0.0))
         return norm, norm * (1.0 + _ROUNDING)
     found = spectral_norm(operator, tol=_TOLERANCE, seed=seed)
     return found.value, found.upper

@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     Product = Callable[[Tensor], Tensor]
 
 __all__ = [
+    "DENSE_LIMIT",
     "LinearOperator",
     "OperatorError",
     "admit",
@@ -31,7 +32,7 @@ __all__ = [
     "unflatten",
 ]
 
-_DENSE_LIMIT = 10_000  # entries on a side; 10,000 in float64 are 0.8 GB
+DENSE_LIMIT = 10_000  # entries on a side; 10,000 in float64 are 0.8 GB
 _DENSE_BLOCK = 64
 
 # A probe compares two sums of n products whose relative rounding is of order eps sqrt(n) times the
@@ -135,9 +136,9 @@ class LinearOperator:
         Raises:
             ValueError: more than 10,000 rows or columns; ask for products instead.
         """
-        if max(self.shape) > _DENSE_LIMIT:
+        if max(self.shape) > DENSE_LIMIT:
             raise ValueError(
-                f"dense() is for up to {_DENSE_LIMIT} rows and columns, this operator has "
+                f"dense() is for up to {DENSE_LIMIT} rows and columns, this operator has "
                 f"{self.shape[0]} and {self.shape[1]}"
             )
         eye = torch.eye(self.shape[1], dtype=self.dtype, device=self.device)
@@ -227,7 +228,7 @@ def symmetry_defect(left: Product, right: Product, n: int, dtype: torch.dtype) -
         dtype: of the probe.
     """
     rng = torch.Generator().manual_seed(n)
-    u, v = (torch.randn(n, generator=rng, dtype=torch.float64).to(dtype) for _ in range(2))
+    u, v = (torch.randn(n, generator=rng, dtype=dtype) for _ in range(2))
     av, bu = left(v), right(u)
     u, v = u.to(av.device), v.to(av.device)
     scale = float(u.norm() * av.norm() + v.norm() * bu.norm())

@@ -320,18 +320,18 @@ def test_what_has_no_answer_says_so() -> None:
 
 
 def test_a_layer_with_many_outputs_and_few_inputs_has_a_norm() -> None:
-    """The first convolution of a DCGAN on 28 pixels: 784 inputs, more than 10,000 outputs."""
+    """As the first convolution of a DCGAN: too many outputs for a matrix, few inputs."""
     rng = torch.Generator().manual_seed(0)
-    conv = nn.Conv2d(1, 64, 4, 2)
+    conv = nn.Conv2d(1, 300, 3)
     conv.weight.data = torch.randn(conv.weight.shape, generator=rng)
-    g = nn.Sequential(nn.Linear(2, 784), nn.Unflatten(1, (1, 28, 28)))
-    d = nn.Sequential(conv, nn.LeakyReLU(0.2), nn.Flatten(), nn.Linear(64 * 13 * 13, 1))
-    game = Game(g, d, loss="wgan", latent=latents.normal(2), data=torch.randn(40, 1, 28, 28))
+    g = nn.Sequential(nn.Linear(2, 64), nn.Unflatten(1, (1, 8, 8)))
+    d = nn.Sequential(conv, nn.LeakyReLU(0.2), nn.Flatten(), nn.Linear(300 * 36, 1))
+    game = Game(g, d, loss="wgan", latent=latents.normal(2), data=torch.randn(40, 1, 8, 8))
     first, last = discriminator_layers(game)
-    # the convolution's columns, by its own forward pass on the 784 unit pictures
+    # the convolution's columns, by its own forward pass on the 64 unit pictures
     with torch.no_grad():
-        units = torch.eye(784, dtype=torch.float64).reshape(784, 1, 28, 28)
-        columns = torch.nn.functional.conv2d(units, conv.weight.double(), stride=2).flatten(1)
-    assert first.shape == (10816, 784)
+        units = torch.eye(64, dtype=torch.float64).reshape(64, 1, 8, 8)
+        columns = torch.nn.functional.conv2d(units, conv.weight.double()).flatten(1)
+    assert first.shape == (10800, 64)
     assert first.norm == pytest.approx(float(torch.linalg.matrix_norm(columns, ord=2)), rel=1e-9)
     assert last.norm == pytest.approx(float(d[3].weight.detach().double().norm()), rel=1e-9)  # pyright: ignore[reportCallIssue, reportArgumentType]
