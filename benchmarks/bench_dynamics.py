@@ -29,6 +29,7 @@ from gancheck.operators.linear_operator import LinearOperator
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))  # the tests are not installed
 
+from tests.measures.large_games import large_games
 from tests.measures.random_games import known_games
 from tests.measures.rotating_games import POPULATIONS
 
@@ -51,6 +52,7 @@ def main() -> None:
     arguments = argparse.ArgumentParser(description=__doc__)
     arguments.add_argument("--rounds", type=int, default=3)
     arguments.add_argument("--repeats", type=int, default=200)
+    arguments.add_argument("--large", type=int, default=120)
     given = arguments.parse_args()
     torch.set_num_threads(1)
     small = tiny()
@@ -58,6 +60,7 @@ def main() -> None:
     _outermost(matrix, given.rounds)
     _outermost_large(given.rounds)
     _verdicts(given.repeats)
+    _large_verdicts(given.large)
     _rotation(matrix, given.repeats)
     _populations(given.repeats)
 
@@ -182,6 +185,37 @@ def _verdicts(count: int) -> None:
             verdicts[True, "unstable"] + verdicts[False, "stable"],
             f"{seconds:.3f}",
         )
+
+
+def _large_verdicts(count: int) -> None:
+    _table(
+        f"Verdicts by products alone on {count} games of 500 to 1,000 parameters in which one player "
+        "feels the other 10 to 10,000 times more than it is felt (plain symmetric part indefinite in "
+        "all; truth from the blocks they are made of)",
+        "game", "stable", "unstable", "undetermined", "wrong certificates", "CPU s a game",
+    )  # fmt: skip
+    words = {
+        "weighed": "stable, definite once the players are weighed",
+        "far": "stable, cross blocks that have nothing to do with each other",
+        "unstable": "unstable",
+    }
+    seconds = dict.fromkeys(words, 0.0)
+    verdicts: Counter[tuple[str, str]] = Counter()
+    for known in large_games(count, seed=0, sizes=(500, 1000)):
+        batch = known.game.sample(1)
+        jacobian = GameJacobian(known.game, batch)
+        start = time.process_time()
+        found = examine(known.game, jacobian, batch, eta=1e-3)
+        seconds[known.kind] += time.process_time() - start
+        verdicts[known.kind, "none" if found is None else str(found.outcome)] += 1
+    for kind, name in words.items():
+        each = {v: verdicts[kind, v] for v in ("stable", "unstable", "undetermined", "none")}
+        wrong = each["stable"] if kind == "unstable" else each["unstable"]
+        many = max(sum(each.values()), 1)
+        _row(
+            name, each["stable"], each["unstable"], each["undetermined"] + each["none"], wrong,
+            f"{seconds[kind] / many:.1f}",
+        )  # fmt: skip
 
 
 def _rotation(matrix: torch.Tensor, repeats: int) -> None:
