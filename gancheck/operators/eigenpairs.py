@@ -1,7 +1,7 @@
 """What does a search for eigenvalues return?
 
-One type for every solver, symmetric or not: values, unit vectors, and the residual of each pair,
-recomputed by a true product, because what a recurrence calls converged is not believed.
+One type for every solver, symmetric or not: values, unit vectors, and the residual of each pair
+by true products, because what a recurrence calls converged is not believed.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ class Eigenpairs:
     Attributes:
         values: [k], ascending in real part; real for a symmetric operator, else complex.
         vectors: [n, k].
-        residuals: [k], each by one extra product.
+        residuals: [k], by true products.
         converged: [k], whether the pair is what was asked for: its residual within the tolerance,
             and any search for missed ones ended.
         products: how many products were spent, residuals included.
@@ -33,8 +33,9 @@ class Eigenpairs:
             exhausted), so that no eigenvalue can have been missed.
         steps: products from one random start before anything of its Krylov space was given up,
             which is what bounds that hold with a probability count; 0 where there is none.
-        found: of the products, those of the search itself; the others looked for missed pairs and
-            gave the residuals; 0 where they are not told apart.
+        found: of the products, those of the search itself; 0 where they are not told apart.
+        verified: of the products, those that gave or confirmed the residuals; the rest looked for
+            missed pairs.
     """
 
     values: np.ndarray
@@ -45,6 +46,7 @@ class Eigenpairs:
     complete: bool
     steps: int = 0
     found: int = 0
+    verified: int = 0
 
 
 def complex_product(operator: LinearOperator, x: np.ndarray) -> np.ndarray:

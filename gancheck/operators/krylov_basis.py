@@ -1,8 +1,10 @@
 """An orthonormal basis that grows by products with a symmetric operator, and what it knows of it.
 
-Every search by Lanczos stands on this one object: a flat tensor of rows, orthogonalised in full by
-two passes of classical Gram-Schmidt. A pass is two products of a matrix and a vector, and a step
-reads the device once, where solvers that orthogonalise vector by vector read it once a vector.
+Every search by Lanczos stands on this one object: a flat tensor of rows, each orthogonalised twice
+by classical Gram-Schmidt. The first pass takes only the rows that the recurrence says a product has
+a part in, mostly two; the second takes all, and a third follows where the second removed more than
+it left ("twice is enough", Parlett 1998). A pass is two products of a matrix and a vector, and a
+step reads the device once, where solvers that orthogonalise vector by vector read it once a vector.
 """
 
 from __future__ import annotations
@@ -12,6 +14,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 import torch
 
+from gancheck.operators.given_up import GivenUp
 from gancheck.operators.linear_operator import OperatorError
 
 if TYPE_CHECKING:
@@ -25,6 +28,7 @@ __all__ = ["KrylovBasis", "admit_precision", "rounding"]
 _ROUNDING = 16.0  # products agree with their exact values to this many machine epsilons (measured)
 _LEAST_TOLERANCE = 1e-5  # of a float32 product: the residual asked for is then its rounding
 _ENOUGH = 1e60  # of a watched share
+_GIVEN_UP = 4  # directions kept of those, so that residuals are known; each a vector of memory
 _COLUMNS = 1 << 16  # of the basis compressed at a time, so that compression needs no second basis
 
 
@@ -57,9 +61,10 @@ def admit_precision(dtype: torch.dtype, tol: float) -> None:
 class KrylovBasis:
     """Orthonormal rows V [size, n], the projection V A V^T, and the direction that comes next.
 
-    A V^T = V^T T + coupling next e_last^T + what `stale` bounds row by row: residuals of rows that
-    came from another Krylov space, whose next direction was given up. T, coupling and Ritz values
-    are those of A / scale.
+    A V^T = V^T T + coupling next e_last^T + residuals of rows that came from another Krylov space,
+    whose next direction was given up. The first few of these directions are kept, so that residuals
+    are known as vectors; `stale` bounds row by row what is left along the others. T, coupling and
+    Ritz values are those of A / scale.
 
     Args:
         operator: symmetric.
@@ -92,6 +97,7 @@ class KrylovBasis:
         )
         self.projection = np.zeros((capacity, capacity))
         self.stale = np.zeros(capacity)
+        self._given_up = GivenUp(capacity)
         self._arrow = np.zeros(0)  # coefficients that the next product must have on the rows
         self._watched = np.zeros(0)
         self._shares = np.zeros((capacity + 1, 0))
@@ -153,39 +159,107 @@ class KrylovBasis:
     def step(self) -> None:
         """Multiply the next direction, take it in, and find the one after it."""
         j = self.size
-        w, coefficients = self._orthogonal(self.product(self.rows[j]), j + 1)
-        norm = torch.linalg.vector_norm(w, dtype=torch.float64)
-        host = torch.cat([coefficients.double(), norm[None]]).cpu().numpy()  # the step's one read
-        if not np.isfinite(host).all():
+        expected = np.flatnonzero(self._arrow)
+        w = self.product(self.rows[j])
+        w, first = self._less(w, int(expected[0]) if len(expected) else j, j + 1)
+        w, host, norm, along = self._less_all(w, first, j + 1)
+        if not np.isfinite(host).all() or not np.isfinite(norm):
             raise OperatorError(
                 "a product with the operator is not finite: look for an overflow, or for an operation "
                 "without a finite second derivative at this point"
             )
-        self.projection[: j + 1, j] = self.projection[j, : j + 1] = host[:-1]
-        # What the product has on old rows beyond the expected was in their stale residuals.
-        caught = host[:j] - self._arrow
+        self.projection[: j + 1, j] = self.projection[j, : j + 1] = host
+        # What the product has on old rows beyond the expected was in their residuals.
+        given_up = self._given_up
+        caught = host[:j] - self._arrow - given_up.along @ given_up.parts[:, :j]
+        given_up.take_in(j)
         self.stale[:j] = np.sqrt(np.maximum(self.stale[:j] ** 2 - caught**2, 0.0))
-        self.norm = max(self.norm, float(np.linalg.norm(host)))
-        self.size, self.coupling = j + 1, float(host[-1])
+        self.norm = max(self.norm, float(np.hypot(np.linalg.norm(host), norm)))
+        self.size, self.coupling = j + 1, norm
         self._arrow = np.append(np.zeros(j), self.coupling)
         if self.coupling <= rounding(self.rows.dtype) * self.norm:
             self.coupling = 0.0
+            self._arrow[j] = 0.0
             self._seen = np.full_like(self._seen, np.inf)
             self.renew()
         elif self.size < len(self.rows):
             self.rows[self.size] = w / self.coupling
-            self._carry(host[:-1])
+            given_up.along = along
+            self._carry(host)
 
     def ritz(self) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
         """Ritz values ascending, their coordinates in the rows [size, size], residual estimates."""
         t = self.projection[: self.size, : self.size]
         values, y = np.linalg.eigh(t)
         stale = np.linalg.norm(self.stale[: self.size, None] * y, axis=0)
-        return values, y, np.hypot(self.coupling * np.abs(y[-1]), stale)
+        return values, y, np.hypot(self._given_up.residuals(y, self._arrow @ y), stale)
 
-    def compress(self, values: np.ndarray, y: np.ndarray) -> None:
+    def compress(self, y: np.ndarray) -> None:
         """Let the rows be the Ritz vectors y [size, k]; the next direction stays."""
+        self._given_up.leave(self.rows[: self.size])
+        self._turn(y)
+
+    def thin(self, first: int, y: np.ndarray) -> None:
+        """Let the rows from `first` on be Ritz vectors y [size - first, k] of theirs alone."""
+        whole = np.zeros((self.size, first + y.shape[1]))
+        whole[:first, :first] = np.eye(first)
+        whole[first:, first:] = y
+        lost = self.projection[first : self.size, :first]
+        lost = np.linalg.norm(lost - y @ (y.T @ lost), axis=0)
+        self._turn(whole)
+        if self.stale.any():  # else the directions given up know it
+            self.stale[:first] = np.hypot(self.stale[:first], lost)
+
+    def renew(self, direction: Tensor | None = None) -> None:
+        """Let the next direction be a new one, orthogonal to the rows; random where none is given.
+
+        What led from the rows to the old one is given up.
+        """
+        if self.size < len(self.rows) and self._arrow.any():
+            if len(self._given_up) < _GIVEN_UP and not self.stale.any():
+                self._given_up.add(self.rows[self.size], self._arrow)
+            else:
+                self.stale[: self.size] = np.hypot(self.stale[: self.size], self._arrow)
+        self._arrow, self.coupling = np.zeros(self.size), 0.0
+        if self.size == len(self.rows):
+            return
+        w = self._random() if direction is None else direction / direction.norm()
+        for _ in range(2):
+            w, _ = self._less(w, 0, self.size)
+            w = w / torch.linalg.vector_norm(w)
+        self.rows[self.size] = w
+        self._given_up.along = self._given_up.on(w).double().cpu().numpy()
+
+    def begin_at(self, direction: Tensor, residuals: np.ndarray) -> None:
+        """Go on from a direction, with residuals of the rows that are known to have this length."""
+        self.renew(direction)
+        self._given_up = GivenUp(self.capacity)
+        self.stale[: self.size] = residuals
+
+    def residuals(self, y: np.ndarray) -> tuple[np.ndarray, Tensor] | None:
+        """A v - V^T T V v of the vectors v of coordinates y [size, k], by what products left over.
+
+        Returns:
+            Coefficients [d, k] of directions [d, n] of any length; None where a direction of theirs
+            was not kept.
+        """
+        if self.stale.any():
+            return None
+        size = self.size
+        parts = np.concatenate([self._given_up.parts[:, :size], self._arrow[None]])
+        outside = self._given_up.outside(self.rows[:size])
+        if size < len(self.rows):
+            return parts @ y, torch.cat([outside, self.rows[size : size + 1]])
+        return parts[:-1] @ y, outside
+
+    def draw(self, count: int) -> np.ndarray:
+        """Standard normal numbers from the generator of every random direction."""
+        return torch.randn(count, generator=self._rng, dtype=torch.float64).numpy()
+
+    def _turn(self, y: np.ndarray) -> None:
+        """Let the rows be the orthonormal combinations y [size, k] of themselves."""
         k, size = y.shape[1], self.size
+        projection = y.T @ self.projection[:size, :size] @ y
         stale = np.linalg.norm(self.stale[:size, None] * y, axis=0)
         turn = torch.as_tensor(y.T.copy(), dtype=self.rows.dtype, device=self.rows.device)
         for at in range(0, self.n, _COLUMNS):
@@ -193,32 +267,20 @@ class KrylovBasis:
         if size < len(self.rows):
             self.rows[k] = self.rows[size]
         self.projection[:] = 0.0
-        self.projection[range(k), range(k)] = values
+        self.projection[:k, :k] = projection
         self.stale[:] = 0.0
         self.stale[:k] = stale
-        self._arrow = self.coupling * y[-1]
+        self._arrow = y.T @ self._arrow
+        self._given_up.turn(y)
         following = self._shares[size].copy()
         self._shares[:k] = y.T @ self._shares[:size]
         self._shares[k] = following
         self.size = k
 
-    def renew(self, direction: Tensor | None = None) -> None:
-        """Let the next direction be a new one, orthogonal to the rows; random where none is given.
-
-        What led from the rows to the old one becomes stale.
-        """
-        self.stale[: self.size] = np.hypot(self.stale[: self.size], self._arrow)
-        self._arrow, self.coupling = np.zeros(self.size), 0.0
-        if self.size == len(self.rows):
-            return
-        w = self._random() if direction is None else direction / direction.norm()
-        for _ in range(2):
-            w, _ = self._orthogonal(w, self.size)
-            w = w / torch.linalg.vector_norm(w)
-        self.rows[self.size] = w
-
     def _carry(self, column: np.ndarray) -> None:
         """From l h_j = sum_i T_ij h_i + coupling h_next: the share of the row just made."""
+        if not len(self._watched):
+            return
         j = self.size - 1
         shares = self._shares
         watched = self._watched / self.scale
@@ -231,16 +293,40 @@ class KrylovBasis:
         self.renew(None if start is None else start.to(self.rows))
 
     def _random(self) -> Tensor:
-        v = torch.randn(self.n, generator=self._rng, dtype=torch.float64)
+        v = torch.randn(self.n, generator=self._rng, dtype=self.rows.dtype)
         return (v / v.norm()).to(self.rows)
 
-    def _orthogonal(self, w: Tensor, count: int) -> tuple[Tensor, Tensor]:
-        """The vector less its part in the first rows; that part's coefficients. Two passes."""
-        rows, total = self.rows[:count], torch.zeros(count).to(w)
-        for _ in range(2):
-            if self._apart is not None:
-                w = torch.addmv(w, self._apart.T, self._apart @ w, alpha=-1.0)
-            part = rows @ w
-            w = torch.addmv(w, rows.T, part, alpha=-1.0)
-            total += part
-        return w, total
+    def _less(self, w: Tensor, first: int, last: int) -> tuple[Tensor, Tensor]:
+        """The vector less its part in rows first to last; that part's coefficients. One pass."""
+        if self._apart is not None:
+            w = torch.addmv(w, self._apart.T, self._apart @ w, alpha=-1.0)
+        rows = self.rows[first:last]
+        part = rows @ w
+        return torch.addmv(w, rows.T, part, alpha=-1.0), part
+
+    def _less_all(
+        self, w: Tensor, first: Tensor, count: int
+    ) -> tuple[Tensor, np.ndarray, float, np.ndarray]:
+        """The vector less its part in all rows; by one host read unless a pass has to follow.
+
+        Args:
+            w: less the part already taken from it.
+            first: the coefficients of that part, in the last of the rows.
+            count: of the rows.
+
+        Returns:
+            What is left, all coefficients, its norm, and the share of it that directions given up
+            have.
+        """
+        total = np.zeros(count)
+        while True:
+            w, part = self._less(w, 0, count)
+            norm = torch.linalg.vector_norm(w, dtype=torch.float64)
+            own = torch.cat([part, first, self._given_up.on(w)]).double()
+            host = torch.cat([own, norm[None]]).cpu().numpy()
+            along, length = host[count + len(first) : -1], float(host[-1])
+            total += host[:count]
+            total[count - len(first) :] += host[count : count + len(first)]
+            if not np.linalg.norm(host[:count]) > length > 0.0:
+                return w, total, length, along / max(length, np.finfo(float).tiny)
+            first = first[:0]

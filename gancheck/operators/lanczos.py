@@ -1,14 +1,11 @@
 """Which eigenvalues lie at the two ends of a symmetric operator, and is one of them missing?
 
-Thick-restart Lanczos (Wu and Simon 2000): one Krylov basis serves both ends, is orthogonalised in
-full by two passes of classical Gram-Schmidt (two matrix products a pass, one host read a step), and
-is compressed to its best Ritz vectors when it is full. Two things that other solvers leave out are
-done before a pair is called converged. A Krylov space of one vector holds a single direction of a
-repeated eigenvalue, and may have had too little of another, so the search begins once more from a
-random vector orthogonal to what was found and goes on where that finds something; where it does
-not, it ends when the recurrence itself says that a random vector would have shown what is missing,
-except with chance 1e-3. And every pair returned is multiplied once more: its residual is that of a
-true product, not of the recurrence.
+Thick-restart Lanczos (Wu and Simon 2000): one Krylov basis serves both ends, is kept orthogonal in
+full, and is compressed to its best Ritz vectors when it is full. Two things that other solvers leave
+out are done before a pair is called converged. One more random direction comes in, and the search
+goes on where that finds something (`missed_pairs`). And the residuals, as the products made so far
+leave them, are put to the test of a few further products, of random combinations of all pairs; where
+those disagree, every pair is multiplied for itself (`confirmation`).
 """
 
 from __future__ import annotations
@@ -20,9 +17,12 @@ from typing import TYPE_CHECKING
 import numpy as np
 import torch
 
+from gancheck.operators.confirmation import confirmed, true_residuals
 from gancheck.operators.eigenpairs import Eigenpairs
 from gancheck.operators.krylov_basis import KrylovBasis, admit_precision, rounding
 from gancheck.operators.linear_operator import LinearOperator
+from gancheck.operators.missed_pairs import moves
+from gancheck.operators.wanted_pairs import Wanted
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -31,12 +31,10 @@ if TYPE_CHECKING:
 
 __all__ = ["SpectralNorm", "lanczos", "probable_excess", "spectral_norm"]
 
-_BASIS = 60  # vectors; 200 save 12 % of the products and cost three times the memory
+_BASIS = 60  # vectors; 200 save up to 12 % of the products and cost three times the memory
 _TEST_EVERY = 4  # steps; the small eigenproblem of 60 rows costs a tenth of a small product
+_NEAR = 100.0  # times its tolerance: a residual from which each step is tested
 _CYCLES = 100  # compressions before the search gives up
-_MINOR = 0.01  # residuals of eigenvalues below this share of the largest are measured against it
-_UNSEEN = 1e-3  # accepted chance that a check passes although an eigenvalue lies outside
-_CHECK_FILLS = 8  # of the basis, after which a check gives up without an answer
 _CHECKS = 40  # each finds something or is the last: a higher multiplicity ends unmarked
 _REPAIRS = 4  # searches begun again from true residuals that came out too large
 
@@ -63,24 +61,31 @@ def lanczos(
             tol max(|l|, 0.01 ||A||), or within rounding, 16 machine epsilons of ||A||.
         basis: vectors kept, at most n; max(60, 3 (top + bottom)) where not given.
         seed: of the random vectors.
-        budget: ends the search; the products of the final residuals are held back from it.
+        budget: ends the search; a product for each pair is held back for the final residuals.
         strict: measure residuals against |l| alone, so that small eigenvalues are resolved too; a
             cluster near zero can then cost more than all the rest.
-        basis_device: where the basis is kept, (basis + 1) n numbers; the operator's where not given.
+        basis_device: where the basis is kept, (basis + 1) n numbers, and n more for each check that
+            begins, up to four; the operator's where not given.
 
     Returns:
-        All pairs where top + bottom reaches n. A pair is marked converged when its residual, by a
-        true product, is within the tolerance and the check for missed pairs came to its end. A
-        search that stops early returns what it has, unmarked. `complete` where the basis filled
-        the space, so that the whole spectrum was seen.
+        All pairs where top + bottom reaches n. A pair is marked converged when its residual is
+        within the tolerance and the check for missed pairs came to its end. Two chances of 1e-3 are
+        taken: that the check passes although an eigenvalue lies further out than the last wanted
+        one by more than its tolerance, and that the residual of some pair is out of tolerance
+        although the products of random combinations agreed. A residual is made of products: those
+        of the search, whose combination it is, and those that confirmed it, by how much they
+        disagreed. What neither can tell is whether the products are those of the matrix that was
+        meant. A search that stops early returns what it has, unmarked. `complete` where the basis
+        filled the space, so that the whole spectrum was seen.
 
     Raises:
         ValueError: counts, basis or tolerance out of range.
         TypeError: a half-precision operator.
         OperatorError: a product that is not finite.
 
-    Cost: some 20 to 50 products for ten well-separated pairs, 6 to 30 for the check and more where
-    the next eigenvalue is near, one for each pair; per product 4 basis n multiplications.
+    Cost: some 20 to 50 products for ten well-separated pairs, 3 to 30 for the check and more where
+    the next eigenvalue is near, 1 in float64 or 2 to 4 in float32 to confirm (one for each pair where
+    they disagree or there are one or two); per product 2 to 4 basis n multiplications.
 
     Source: Wu and Simon (2000), SIAM J. Matrix Anal. Appl. 22, 602.
 
@@ -93,7 +98,7 @@ def lanczos(
     """
     n = operator.shape[0]
     m = _admit(operator, top, bottom, tol, basis)
-    wanted = _Wanted(top=top, bottom=bottom, tol=tol, strict=strict, dtype=operator.dtype)
+    wanted = Wanted(top=top, bottom=bottom, tol=tol, strict=strict, dtype=operator.dtype)
     before = operator.products
     space = KrylovBasis(operator, m, seed=seed, budget=budget, device=basis_device)
     if budget is not None:
@@ -101,8 +106,9 @@ def lanczos(
     settled = _search(space, wanted)
     found = operator.products - before
     ended = settled and _nothing_missed(space, wanted)
+    looked = operator.products - before
     pairs = _verified(space, wanted, before, ended=ended)
-    return replace(pairs, steps=min(found, m), found=found)
+    return replace(pairs, steps=min(found, m), found=found, verified=pairs.products - looked)
 
 
 def probable_excess(n: int, steps: int, *, eta: float = 1e-3) -> float:
@@ -184,33 +190,6 @@ def spectral_norm(
     )
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class _Wanted:
-    """Which Ritz pairs are asked for, and how well."""
-
-    top: int
-    bottom: int
-    tol: float
-    strict: bool
-    dtype: torch.dtype
-
-    @property
-    def count(self) -> int:
-        return self.top + self.bottom
-
-    def indices(self, size: int, *, extra: int = 0) -> np.ndarray:
-        """Of `size` ascending values those at both ends, with `extra` more shared between them."""
-        more = extra * self.top // self.count
-        low = min(self.bottom + (extra - more if self.bottom else 0), size)
-        high = min(self.top + (more if self.top else 0), size)
-        return np.unique(np.r_[0:low, size - high : size])
-
-    def thresholds(self, values: np.ndarray, norm: float) -> np.ndarray:
-        """The residual each value may have."""
-        size = np.abs(values) if self.strict else np.maximum(np.abs(values), _MINOR * norm)
-        return np.maximum(self.tol * size, rounding(self.dtype) * norm)
-
-
 def _admit(operator: LinearOperator, top: int, bottom: int, tol: float, basis: int | None) -> int:
     """The basis size, where the arguments make sense."""
     n = operator.shape[0]
@@ -226,40 +205,47 @@ def _admit(operator: LinearOperator, top: int, bottom: int, tol: float, basis: i
     return min(n, asked)
 
 
-def _search(space: KrylovBasis, wanted: _Wanted) -> bool:
+def _search(space: KrylovBasis, wanted: Wanted) -> bool:
     """Extend and compress until the wanted pairs' estimated residuals are small enough.
 
     Returns:
         False where the budget or the number of cycles ended it.
     """
     for _ in range(_CYCLES):
+        wait = 0
         while space.size < space.capacity:
             if space.spent and space.size > 0:
                 return False
             space.step()
-            # Where the basis can fill the space it does: then nothing can be missed.
-            test = space.capacity < space.n and space.size % _TEST_EVERY == 0
-            if space.complete or (test and _settled(space, wanted)):
+            if space.complete:
                 return True
-        if _settled(space, wanted):
+            wait -= 1
+            # Where the basis can fill the space it does: then nothing can be missed.
+            if space.capacity < space.n and wait <= 0 and space.size >= wanted.count:
+                far = _distance(space, wanted)
+                if far <= 1.0:
+                    return True
+                wait = 1 if far <= _NEAR else _TEST_EVERY
+        if _distance(space, wanted) <= 1.0:
             return True
-        values, y, _ = space.ritz()
-        keep = wanted.indices(space.size, extra=(space.capacity - wanted.count) // 3)
-        space.compress(values[keep], y[:, keep])
+        _, y, _ = space.ritz()
+        extra = (space.capacity - wanted.count) // 3
+        space.compress(y[:, wanted.indices(space.size, extra=extra)])
     return False
 
 
-def _settled(space: KrylovBasis, wanted: _Wanted) -> bool:
-    if space.size < wanted.count:
-        return False
+def _distance(space: KrylovBasis, wanted: Wanted) -> float:
+    """The largest estimated residual of a wanted pair, in units of what it may be."""
     values, _, residuals = space.ritz()
     at = wanted.indices(space.size)
     norm = float(np.abs(values).max())
-    return bool((residuals[at] <= wanted.thresholds(values[at], norm)).all())
+    limits = wanted.thresholds(values[at], norm)
+    # a zero operator has nothing to converge
+    return float((residuals[at] / np.maximum(limits, np.finfo(float).tiny)).max())
 
 
-def _nothing_missed(space: KrylovBasis, wanted: _Wanted) -> bool:
-    """Begin again, orthogonal to the wanted pairs, until none of them has to make room.
+def _nothing_missed(space: KrylovBasis, wanted: Wanted) -> bool:
+    """Bring in one more random direction, and search on, until no wanted pair has to make room.
 
     Returns:
         False where the budget ended it, or something was found every time.
@@ -267,7 +253,7 @@ def _nothing_missed(space: KrylovBasis, wanted: _Wanted) -> bool:
     for _ in range(_CHECKS):
         if space.complete:
             return True
-        moved = _moves(space, wanted)
+        moved = moves(space, wanted)
         if moved is None:
             return False
         if not moved:
@@ -277,48 +263,8 @@ def _nothing_missed(space: KrylovBasis, wanted: _Wanted) -> bool:
     return False
 
 
-def _moves(space: KrylovBasis, wanted: _Wanted) -> bool | None:
-    """Whether a wanted value moves when a random direction comes in; None where that stays open.
-
-    Ritz values move outwards only. The check ends when one moved by more than its tolerance, or
-    when an eigenvector outside, further than that from the last wanted value, could be unseen so
-    far only if the random direction had less of it than it has except with chance 1e-3.
-    """
-    values, y, residuals = space.ritz()
-    at = wanted.indices(space.size)
-    norm = float(np.abs(values).max())
-    old, limits = values[at], wanted.thresholds(values[at], norm)
-    # What else has converged stays too: the random direction need not find it once more.
-    good = np.flatnonzero(residuals <= wanted.thresholds(values, norm))
-    keep = np.union1d(at, good) if len(good) <= space.capacity // 2 else at
-    space.compress(values[keep], y[:, keep])
-    space.renew()
-    outside = [old[wanted.bottom - 1] - limits[wanted.bottom - 1]] if wanted.bottom else []
-    outside += [old[wanted.bottom] + limits[wanted.bottom]] if wanted.top else []
-    space.watch(space.scale * np.array(outside))
-    # A unit vector's share of a random one in n dimensions is below d with chance 0.8 d sqrt(n).
-    enough = 0.8 * np.sqrt(space.n) / _UNSEEN
-    for p in range(1, _CHECK_FILLS * space.capacity + 1):
-        if space.spent:
-            return None
-        space.step()
-        if space.complete:
-            return False
-        full = space.size == space.capacity
-        if p % 2 == 0 or full:
-            new, y, _ = space.ritz()
-            if (np.abs(new[wanted.indices(space.size)] - old) > limits).any():
-                return True
-            if (space.seen >= enough).all():
-                return False
-            if full:
-                keep = wanted.indices(space.size, extra=(space.capacity - wanted.count) // 3)
-                space.compress(new[keep], y[:, keep])
-    return None
-
-
-def _verified(space: KrylovBasis, wanted: _Wanted, before: int, *, ended: bool) -> Eigenpairs:
-    """Multiply each pair once more; where a true residual is too large, search on from it."""
+def _verified(space: KrylovBasis, wanted: Wanted, before: int, *, ended: bool) -> Eigenpairs:
+    """Residuals that further products confirm; where one is too large, search on from it."""
     space.reserve = 0
     complete = space.complete
     repairs = 0
@@ -326,14 +272,19 @@ def _verified(space: KrylovBasis, wanted: _Wanted, before: int, *, ended: bool) 
         values, y, estimates = space.ritz()
         at = wanted.indices(space.size)
         norm = float(np.abs(values).max())
-        space.compress(values[at], y[:, at])
-        space.renew()
-        found, worst = _true_residuals(space, values[at])
-        multiplied = np.isfinite(found)
-        residuals = np.where(multiplied, found, estimates[at])
         # The recurrence and the product round apart by no more than rounding.
         limits = wanted.thresholds(values[at], norm) + rounding(wanted.dtype) * norm
-        good = multiplied & (residuals <= limits)
+        left = space.residuals(y[:, at])
+        space.compress(y[:, at])
+        residuals = None if left is None else confirmed(space, values[at], limits, *left)
+        worst = None
+        if residuals is None:
+            found, worst = true_residuals(space, values[at])
+            multiplied = np.isfinite(found)
+            residuals = np.where(multiplied, found, estimates[at])
+            good = multiplied & (residuals <= limits)
+        else:
+            good = residuals <= limits
         if good.all() or not ended or space.spent or repairs == _REPAIRS:
             return Eigenpairs(
                 values=values[at] * space.scale,
@@ -343,21 +294,10 @@ def _verified(space: KrylovBasis, wanted: _Wanted, before: int, *, ended: bool) 
                 products=space.operator.products - before,
                 complete=complete,
             )
-        space.stale[: len(at)] = residuals
-        space.renew(worst)
+        if worst is None and left is not None:
+            i = int((residuals / limits).argmax())
+            space.renew(torch.as_tensor(left[0][:, i]).to(left[1]) @ left[1])
+        elif worst is not None:
+            space.begin_at(worst, residuals)
         ended = _search(space, wanted)
         repairs += 1
-
-
-def _true_residuals(space: KrylovBasis, values: np.ndarray) -> tuple[np.ndarray, Tensor | None]:
-    """||A x - l x|| of each row by a product, infinite once nothing is left; the largest of them."""
-    norms, worst = np.full(len(values), np.inf), None
-    for i, value in enumerate(values):
-        if space.spent:
-            break
-        x = space.rows[i]
-        r = space.product(x) - float(value) * x
-        norms[i] = float(torch.linalg.vector_norm(r, dtype=torch.float64))
-        if worst is None or norms[i] >= norms[:i].max(initial=0.0):
-            worst = r
-    return norms, worst
