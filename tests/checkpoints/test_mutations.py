@@ -13,12 +13,13 @@ import pytest
 import torch
 from hypothesis import given
 from hypothesis import strategies as st
+from safetensors.torch import load as load_safetensors
 from safetensors.torch import save as save_safetensors
 
 from gancheck.checkpoints import Container, Index, Refused, describe, index_json
 from gancheck.checkpoints.read import examine
 from tests.checkpoints.hostile import saved
-from tests.checkpoints.stand_ins import field, initialiser, onnx
+from tests.checkpoints.stand_ins import field, initialiser, onnx, safetensors
 from tests.checkpoints.test_reading import Net, built, same_bits
 
 SMALL = {
@@ -93,6 +94,8 @@ def check_index_or_refusal(data: bytes) -> None:
         ours = built(data)
     except Refused:
         return
+    if index.container is Container.safetensors:
+        check_against_safetensors(data, ours)
     if index.container not in (Container.torch_zip, Container.torch_legacy):
         return
     try:
@@ -104,6 +107,13 @@ def check_index_or_refusal(data: bytes) -> None:
         isinstance(value, torch.Tensor) and same_bits(ours[key], value)
         for key, value in flat.items()
     )
+
+
+def check_against_safetensors(data: bytes, ours: dict[str, torch.Tensor]) -> None:
+    """What is listed, safetensors' own reader reads too, and the same."""
+    theirs = load_safetensors(data)
+    assert set(theirs) == set(ours)
+    assert all(same_bits(ours[key], theirs[key]) for key in theirs)
 
 
 def _at(value: Any, path: tuple[str, ...]) -> Any:
@@ -121,6 +131,41 @@ def test_a_mutated_file_is_refused_or_listed_and_what_loads_is_what_torch_loads(
     data: bytes,
 ) -> None:
     check_index_or_refusal(data)
+
+
+HEADER = st.dictionaries(
+    st.sampled_from(["w", "v", "__metadata__", "", "\u202e"]),
+    st.one_of(
+        st.fixed_dictionaries(
+            {
+                "dtype": st.sampled_from(["F32", "U8", "BF16", "Q4", 3]),
+                "shape": st.lists(st.sampled_from([0, 1, 2, 4, -1, 2**40, True]), max_size=3),
+                "data_offsets": st.lists(st.sampled_from([0, 4, 8, 16, -4, 2**60]), max_size=3),
+            }
+        ),
+        st.dictionaries(st.text(max_size=3), st.text(max_size=3), max_size=2),
+    ),
+    max_size=4,
+)
+
+
+@given(header=HEADER, size=st.sampled_from([0, 4, 8, 16]))
+def test_any_header_of_safetensors_is_refused_or_listed(header: dict[str, Any], size: int) -> None:
+    check_index_or_refusal(safetensors(json.dumps(header), bytes(size)))
+
+
+FIELDS = st.recursive(
+    st.binary(max_size=12),
+    lambda inner: st.lists(st.tuples(st.integers(1, 14), inner), max_size=4).map(
+        lambda parts: b"".join(field(number, content) for number, content in parts)
+    ),
+    max_leaves=12,
+)
+
+
+@given(graph=FIELDS, dims=st.binary(max_size=12), raw=st.binary(max_size=12))
+def test_any_fields_of_onnx_are_refused_or_listed(graph: bytes, dims: bytes, raw: bytes) -> None:
+    check_index_or_refusal(onnx(graph, field(5, field(1, dims) + field(9, raw)), field(11, graph)))
 
 
 OPCODES = [
