@@ -37,7 +37,7 @@ def most(draws: int, alpha: float = 0.01) -> int:
     return int(stats.binom.ppf(0.999, draws, alpha))
 
 
-@pytest.mark.parametrize(("law", "n", "draws"), [("ring8", 300, 40), ("moons", 300, 40)])
+@pytest.mark.parametrize(("law", "n", "draws"), [("ring8", 300, 20), ("moons", 300, 20)])
 def test_real_against_real_alarms_no_more_often_than_stated(law: str, n: int, draws: int) -> None:
     raw: dict[str, int] = {}
     alarms = 0

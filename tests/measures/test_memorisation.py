@@ -83,7 +83,7 @@ def test_the_shares_are_those_counted_sample_by_sample() -> None:
     assert q["near_copies"].value == pytest.approx(near)
 
 
-@pytest.mark.parametrize(("law", "n", "draws"), [("ring8", 300, 40), ("moons", 300, 40)])
+@pytest.mark.parametrize(("law", "n", "draws"), [("ring8", 300, 20), ("moons", 300, 20)])
 def test_real_against_real_alarms_no_more_often_than_stated(law: str, n: int, draws: int) -> None:
     raw = {"rank": 0, "exchange": 0}
     alarms = 0
