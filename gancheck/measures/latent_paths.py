@@ -10,7 +10,7 @@ experts against components says it for all.
 
 Paths are quarter turns, on which every point has the latent's own law (`latent_curves`). Straight
 ones leave it: on eight GANs trained on ring8 with latents of 2, 16, 64 and 256 coordinates, up to
-1 % of their points in 2 and 16 dimensions, a quarter in 64 and two thirds in 256 had a norm that
+2 % of their points in 2 and 16 dimensions, a quarter in 64 and two thirds in 256 had a norm that
 not one latent in a thousand has, of the turns' points never more than 0.2 %; and the part of the
 straight paths that lay in a gap came to 1.08 to 1.32 times the generated mass there, that of the
 turns to 0.93 to 1.11 times.
