@@ -23,12 +23,14 @@ if TYPE_CHECKING:
     )
     from gancheck.games import latents
     from gancheck.games.game import Batch, Game
+    from gancheck.monitor import Monitor
 
 __all__ = [
     "Batch",
     "Finding",
     "Game",
     "Measurement",
+    "Monitor",
     "NotApplicable",
     "Plan",
     "Quantity",
@@ -46,6 +48,7 @@ __version__ = "0.1.0"
 _HOME = {
     "Batch": "gancheck.games.game",
     "Game": "gancheck.games.game",
+    "Monitor": "gancheck.monitor",
     "latents": "gancheck.games.latents",
     "measures": "gancheck.measures",
     "operators": "gancheck.operators",

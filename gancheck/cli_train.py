@@ -51,6 +51,13 @@ def train(
     deterministic: Annotated[
         bool, typer.Option("--deterministic", help="Deterministic kernels, or an error.")
     ] = False,
+    diagnose_every: Annotated[
+        int | None, typer.Option("--diagnose-every", help="Steps between looks at the live game.")
+    ] = None,
+    max_overhead: Annotated[
+        float | None,
+        typer.Option("--max-overhead", help="Most that looks may cost, such as 0.05."),
+    ] = None,
     resume: Annotated[
         bool, typer.Option("--resume", help="Go on from the last checkpoint.")
     ] = False,
@@ -95,6 +102,8 @@ def train(
                 precision=precision.value,
                 compiled=compiled,
                 deterministic=deterministic,
+                diagnose_every=diagnose_every,
+                max_overhead=max_overhead,
                 resume=resume,
                 force=force,
                 callbacks=[advance],

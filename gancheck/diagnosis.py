@@ -295,6 +295,8 @@ class Report:
         complete: False when budget or interruption left chosen diagnostics unrun.
         gallery: samples for the page.
         history: training metrics by step, one dict a row; empty where there is none.
+        looks: what was measured during training, one dict a number: step, code, verdict, quantity,
+            value, low, high.
         stamped: whether seconds and `provenance["stamp"]` (date, device) are written and shown;
             without them the same findings are the same bytes.
     """
@@ -306,6 +308,7 @@ class Report:
     gallery: Gallery | None = None
     history: Sequence[Row] = ()
     stamped: bool = False
+    looks: Sequence[Row] = ()
 
     @property
     def not_run(self) -> list[str]:

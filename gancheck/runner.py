@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 import torch
 
+from gancheck.adam_state import adam_state
 from gancheck.games.data import ArrayData
 from gancheck.games.recipe import Recipe
 from gancheck.recipe_file import from_written, read_recipe
@@ -22,56 +23,27 @@ from gancheck.training.outcomes import Refused
 from gancheck.training.run_directory import RunDirectory
 from gancheck.training.state import State
 from gancheck.training.train import resolve_device, train
+from gancheck.watched_training import Watch
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
     from pathlib import Path
 
-    from torch import Tensor, nn
+    from torch import nn
 
+    from gancheck.adam_state import AdamState
     from gancheck.diagnosis import Plan, Report
     from gancheck.games.batch import EarlierPoint
     from gancheck.games.data import Sampler
     from gancheck.games.game import Game
     from gancheck.games.latents import Latent
-    from gancheck.games.recipe import Optimiser
     from gancheck.games.semantics import BatchNormMode
     from gancheck.training.train import Callback, Precision
 
-__all__ = ["AdamState", "Run", "diagnose_run", "load_run", "recipe_of_run", "train_recipe"]
+__all__ = ["Run", "diagnose_run", "load_run", "recipe_of_run", "train_recipe"]
 
 _CHOSEN = ("loss", "seed", "steps", "checkpoint_every")
 _WRITTEN = {f.name for f in fields(Recipe)} | {"schema"}
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class AdamState:
-    """What one player's optimiser knew after its last step, as flat vectors.
-
-    Attributes:
-        settings: kind, step size, betas and eps.
-        steps: how many each coordinate has made [n].
-        exp_avg: running mean of the gradient [n].
-        exp_avg_sq: running mean of its square [n].
-    """
-
-    settings: Optimiser
-    steps: Tensor
-    exp_avg: Tensor
-    exp_avg_sq: Tensor
-
-    @property
-    def scale(self) -> Tensor:
-        """Step of each coordinate [n]: lr / (sqrt(exp_avg_sq / (1 - beta2^steps)) + eps).
-
-        Adam moves a coordinate by minus this times its bias-corrected mean gradient. A coordinate
-        that has made no step yet has a second moment of zero, and so the scale lr / eps.
-        """
-        _, decay = self.settings.options.get("betas", (0.9, 0.999))
-        eps = self.settings.options.get("eps", 1e-8)
-        correction = 1.0 - decay ** self.steps.double()
-        second = self.exp_avg_sq.double() / correction.clamp_min(torch.finfo(torch.float64).tiny)
-        return (self.settings.lr / (second.sqrt() + eps)).to(self.exp_avg_sq.dtype)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -174,6 +146,8 @@ def train_recipe(
     precision: Precision = "float32",
     compiled: bool = False,
     deterministic: bool = False,
+    diagnose_every: int | None = None,
+    max_overhead: float | None = None,
     callbacks: Sequence[Callback] = (),
     resume: bool = False,
     force: bool = False,
@@ -191,6 +165,9 @@ def train_recipe(
         precision: of forward passes in training.
         compiled: run the networks through `torch.compile`.
         deterministic: have torch choose deterministic kernels.
+        diagnose_every: steps between looks at the live game; see `gancheck.Monitor`. Their rows are
+            in `diagnoses.jsonl` and, drawn, in the report.
+        max_overhead: most seconds of looking for one of training; no limit where not given.
         callbacks: called after each step.
         resume: go on from the newest checkpoint.
         force: remove a run that `out` already holds; whatever else is in the directory stays.
@@ -208,6 +185,12 @@ def train_recipe(
     recipe = chosen if isinstance(chosen, Recipe) else read_recipe(chosen)
     if force:
         RunDirectory(out).remove()
+    watch = None
+    if diagnose_every is not None:
+        watch = Watch(recipe, RunDirectory(out), every=diagnose_every, max_overhead=max_overhead)
+        callbacks = [*callbacks, watch]
+    elif max_overhead is not None:
+        raise ValueError("max_overhead bounds what looks may cost; say how often: diagnose_every")
     train(
         recipe,
         out,
@@ -278,8 +261,8 @@ def load_run(
         generator=state.generator,
         discriminator=state.discriminator,
         ema=state.ema,
-        generator_adam=_adam_state(state.generator, of_g, chosen.generator_optimiser),
-        discriminator_adam=_adam_state(state.discriminator, of_d, chosen.discriminator_optimiser),
+        generator_adam=adam_state(state.generator, of_g, chosen.generator_optimiser),
+        discriminator_adam=adam_state(state.discriminator, of_d, chosen.discriminator_optimiser),
         data=chosen.data(),
         step=step,
         earlier=earlier_point(files, state, step=step),
@@ -351,7 +334,8 @@ def diagnose_run(
             },
         },
     )
-    return replace(report, history=run.history)
+    looks = [row for row in RunDirectory(directory).looks() if row["step"] <= run.step]
+    return replace(report, history=run.history, looks=looks)
 
 
 def _recipe_of(
@@ -374,26 +358,3 @@ def _recipe_of(
         return replace(given, **{k: configuration[k] for k in _CHOSEN})
     except KeyError as missing:
         raise Refused(f"{files.run_json} lacks {missing}") from None
-
-
-def _adam_state(
-    module: nn.Module, optimizer: torch.optim.Optimizer, settings: Optimiser
-) -> AdamState | None:
-    """Flat vectors in the order of `named_parameters()`; zeros where a parameter never moved."""
-    if not optimizer.state or settings.kind != "adam" or settings.options.get("amsgrad"):
-        return None
-    steps: list[Tensor] = []
-    moments: dict[str, list[Tensor]] = {"exp_avg": [], "exp_avg_sq": []}
-    for parameter in module.parameters():
-        own = optimizer.state.get(parameter, {})
-        made = float(own["step"]) if own else 0.0
-        steps.append(torch.full((parameter.numel(),), made, device=parameter.device))
-        for key, parts in moments.items():
-            moment = own[key] if own else torch.zeros_like(parameter)
-            parts.append(moment.detach().reshape(-1))
-    return AdamState(
-        settings=settings,
-        steps=torch.cat(steps),
-        exp_avg=torch.cat(moments["exp_avg"]),
-        exp_avg_sq=torch.cat(moments["exp_avg_sq"]),
-    )

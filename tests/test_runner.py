@@ -12,11 +12,12 @@ import torch
 from gancheck.diagnosis import Plan
 from gancheck.games import zoo
 from gancheck.games.data import ArrayData
+from gancheck.rendering import render_report
 from gancheck.runner import diagnose_run, load_run, train_recipe
 from gancheck.training.outcomes import Refused
 from gancheck.training.tensor_file import read_tensors, write_tensors
 from gancheck.training.train import train
-from tests.training.tiny import TINY
+from tests.training.tiny import TINY, everything
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -181,3 +182,48 @@ def test_a_checkpoint_of_other_networks_is_refused(tmp_path: Path) -> None:
     other = replace(TINY, generator=zoo.recipe("ring8").generator)
     with pytest.raises(Refused, match=r"does not fit its recipe: .*size mismatch"):
         load_run(tmp_path / "a", recipe=other)
+
+
+def test_looks_on_the_way_change_no_byte_of_the_run_and_are_in_its_report(tmp_path: Path) -> None:
+    trained(tmp_path / "plain")
+    trained(tmp_path / "seen", diagnose_every=15)
+    plain, seen = everything(tmp_path / "plain"), everything(tmp_path / "seen")
+    looks = seen.pop("diagnoses.jsonl")
+    assert seen == plain
+    rows = [json.loads(line) for line in looks.splitlines()]
+    assert {row["step"] for row in rows} == {15, 30}
+    assert {"GC001", "GC003", "GC004", "GC005", "GC006"} == {row["code"] for row in rows}
+    plan = Plan(batch_size=8, samples=100, gradient_batch=8)
+    report = diagnose_run(tmp_path / "seen", plan=plan, codes=["GC004"])
+    assert report.looks == rows
+    assert "What was measured while it was trained" in render_report(report)
+
+
+def test_a_resumed_run_keeps_the_looks_before_it_and_repeats_those_after(tmp_path: Path) -> None:
+    trained(tmp_path / "whole", diagnose_every=10, steps=20)
+
+    def stop(now: Progress) -> None:
+        if now.step == 11:
+            raise RuntimeError("power cut")
+
+    with pytest.raises(RuntimeError, match="power cut"):
+        trained(tmp_path / "cut", diagnose_every=10, steps=20, callbacks=[stop])
+    trained(tmp_path / "cut", diagnose_every=10, resume=True)
+    assert everything(tmp_path / "cut") == everything(tmp_path / "whole")
+
+
+def test_a_bound_on_looks_without_looks_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(ValueError, match="say how often: diagnose_every"):
+        trained(tmp_path / "a", max_overhead=0.1)
+
+
+def test_force_removes_a_run_and_nothing_else(tmp_path: Path) -> None:
+    trained(tmp_path / "a", seed=1)
+    (tmp_path / "a" / "notes.txt").write_text("mine")
+    trained(tmp_path / "a", seed=2, force=True)
+    trained(tmp_path / "b", seed=2)
+    again = everything(tmp_path / "a")
+    assert again.pop("notes.txt") == b"mine"
+    assert again == everything(tmp_path / "b")
+    with pytest.raises(ValueError, match="ask for one of them"):
+        trained(tmp_path / "a", force=True, resume=True)

@@ -84,6 +84,7 @@ class Game:
         labels: Tensor | None = None,
         held_out: Any = None,
     ) -> None:
+        generator, discriminator = (semantics.unwrapped(m) for m in (generator, discriminator))
         check_players(generator, discriminator)
         for module in (generator, discriminator):
             semantics.check(module, batch_norm)

@@ -24,7 +24,7 @@ from torch.nn.utils.spectral_norm import SpectralNorm
 if TYPE_CHECKING:
     from collections.abc import Generator, Iterator
 
-__all__ = ["BatchNormMode", "check", "describe", "held", "on_batch_statistics"]
+__all__ = ["BatchNormMode", "check", "describe", "held", "on_batch_statistics", "unwrapped"]
 
 BatchNormMode = Literal["as-set", "batch", "running"]
 
@@ -63,6 +63,21 @@ def check(module: nn.Module, batch_norm: BatchNormMode) -> None:
                 f"batch_norm='running' needs running statistics, and {without[0]} keeps none; "
                 "use 'batch'"
             )
+
+
+def unwrapped(module: nn.Module) -> nn.Module:
+    """The network itself, without what trains it on several devices or compiles it.
+
+    Its parameters are the same objects, so the game at hand is the one that is trained; a product
+    then makes no collective call and needs no compiled second derivative.
+    """
+    while True:
+        if isinstance(module, (nn.parallel.DistributedDataParallel, nn.DataParallel)):
+            module = module.module
+        elif isinstance(inner := getattr(module, "_orig_mod", None), nn.Module):
+            module = inner
+        else:
+            return module
 
 
 def on_batch_statistics(module: nn.Module, batch_norm: BatchNormMode) -> bool:

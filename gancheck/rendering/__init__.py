@@ -27,6 +27,7 @@ from gancheck.rendering.report_view import (
     tally,
 )
 from gancheck.rendering.theory_page import write_theory_page
+from gancheck.rendering.watch import watched
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -75,6 +76,7 @@ def render_report(report: Report, *, diagnostics: Mapping[str, Diagnostic] | Non
         cards=cards(report, said, known),
         sections=said,
         history=history(report),
+        watched=watched(report, known),
         facts=[fact for fact in facts(provenance(report)) if fact[0] != "command"],
         not_run=report.not_run,
         unread=[file for file in examined(report) if file.unread],

@@ -2,6 +2,7 @@
 
     run.json                      configuration, seeds, versions
     metrics.jsonl                 one row every few steps, appended
+    diagnoses.jsonl               what was measured on the way, where somebody looked
     checkpoints/step_%08d.safetensors
 
 Nothing in it tells the time, so two runs of one configuration on one machine are equal byte by
@@ -49,6 +50,7 @@ class RunDirectory:
         self.path = Path(path)
         self.run_json = self.path / "run.json"
         self.metrics = self.path / "metrics.jsonl"
+        self.diagnoses = self.path / "diagnoses.jsonl"
         self.checkpoints = self.path / "checkpoints"
 
     def create(self, configuration: Mapping[str, Any], *, command: str) -> None:
@@ -81,7 +83,7 @@ class RunDirectory:
         with self._writing(self.path):
             for step in self.steps():
                 self.checkpoint(step).unlink()
-            for path in (self.metrics, self.run_json):
+            for path in (self.metrics, self.diagnoses, self.run_json):
                 path.unlink(missing_ok=True)
 
     def write_configuration(self, configuration: Mapping[str, Any]) -> None:
@@ -161,10 +163,22 @@ class RunDirectory:
 
     def rows(self) -> list[dict[str, Any]]:
         """The metrics, without a last line that was cut short by a kill."""
-        if not self.metrics.exists():
-            return []
-        whole = self.metrics.read_bytes().rpartition(b"\n")[0]
-        return [json.loads(line) for line in whole.splitlines()]
+        return _rows(self.metrics)
+
+    def looks(self) -> list[dict[str, Any]]:
+        """What was measured on the way, in the same manner; empty where nobody looked."""
+        return _rows(self.diagnoses)
+
+    def rewind_looks(self, step: int) -> None:
+        """Drop what was measured after a step, as `rewind` does with metrics.
+
+        Raises:
+            WriteFailed: it cannot be written.
+        """
+        kept = [row for row in self.looks() if row["step"] <= step]
+        if self.diagnoses.exists():
+            with self._writing(self.diagnoses):
+                replace_file(self.diagnoses, [(json.dumps(row) + "\n").encode() for row in kept])
 
     def rewind(self, step: int) -> None:
         """Drop the rows after a step, atomically, as if they had never been written.
@@ -189,6 +203,13 @@ class RunDirectory:
             left = f"; step {steps[-1]} is saved" if steps else "; nothing was saved"
             reason = error.strerror or str(error)
             raise WriteFailed(f"cannot write {path}: {reason}{left}") from error
+
+
+def _rows(path: Path) -> list[dict[str, Any]]:
+    if not path.exists():
+        return []
+    whole = path.read_bytes().rpartition(b"\n")[0]
+    return [json.loads(line) for line in whole.splitlines()]
 
 
 def versions() -> dict[str, str]:

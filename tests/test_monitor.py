@@ -1,0 +1,279 @@
+"""Watching costs what was agreed on and changes nothing."""
+
+from __future__ import annotations
+
+import json
+from typing import TYPE_CHECKING, Any
+
+import pytest
+import torch
+from torch import nn
+from torch.nn.functional import softplus
+
+import gancheck
+from gancheck import latents
+from gancheck.diagnosis import Finding, Plan, Quantity, Report, Verdict
+from gancheck.games.data import ring8
+from gancheck.games.game import Game
+from gancheck.games.networks import mlp
+from gancheck.monitor import WATCHED, Monitor
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from pathlib import Path
+
+LIGHT = Plan(batch_size=16, samples=200, gradient_batch=8, probes=4, products=40)
+
+
+def pair() -> tuple[nn.Module, nn.Module]:
+    """A discriminator with everything that remembers: running statistics, dropout, a buffer."""
+    rng = torch.Generator().manual_seed(0)
+    d = nn.Sequential(
+        mlp((2, 8), generator=rng),
+        nn.BatchNorm1d(8),
+        nn.Dropout(0.2),
+        nn.Tanh(),
+        mlp((8, 1), generator=rng),
+    )
+    return mlp((2, 8, 2), generator=rng), d
+
+
+def game_of(g: nn.Module, d: nn.Module) -> Game:
+    return Game(g, d, loss="non-saturating", latent=latents.normal(2), data=ring8())
+
+
+def trained(watch: Callable[[nn.Module, nn.Module], Any] | None, steps: int = 60) -> dict[str, Any]:
+    """A plain loop that clips gradients by value and keeps momentum; what it ends with."""
+    g, d = pair()
+    for_g = torch.optim.SGD(g.parameters(), lr=0.05, momentum=0.9)
+    for_d = torch.optim.Adam(d.parameters(), lr=1e-3)
+    seen = watch(g, d) if watch else None
+    torch.manual_seed(3)
+    rng, last = torch.Generator().manual_seed(5), torch.zeros(())
+    for step in range(steps):
+        real = ring8().draw(32, rng).float()
+        for p in d.parameters():
+            p.requires_grad_(requires_grad=True)
+        for_d.zero_grad()
+        fake = g(torch.randn(32, 2)).detach()
+        (softplus(-d(real)).mean() + softplus(d(fake)).mean()).backward()
+        for_d.step()
+        for p in d.parameters():
+            p.requires_grad_(requires_grad=False)
+        for_g.zero_grad()
+        last = softplus(-d(g(torch.randn(32, 2)))).mean()
+        last.backward()
+        for_g.step()
+        if seen is not None:
+            seen.step(step, real=real)
+    return {
+        **{f"G.{k}": v for k, v in g.state_dict().items()},
+        **{f"D.{k}": v for k, v in d.state_dict().items()},
+        **{f"grad.{k}": p.grad for k, p in g.named_parameters()},
+        "loss": last.detach(),
+        "rng": torch.get_rng_state(),
+    }
+
+
+@pytest.mark.parametrize("codes", [("GC001", "GC003"), ("GC004", "GC005", "GC006")])
+def test_a_watched_training_ends_in_the_same_bytes(codes: tuple[str, ...]) -> None:
+    looks: list[Monitor] = []
+
+    def watch(g: nn.Module, d: nn.Module) -> Monitor:
+        made = Monitor(game_of(g, d), every=20, max_overhead=None, codes=codes, plan=LIGHT)
+        looks.append(made)
+        return made
+
+    alone, watched = trained(None), trained(watch)
+    assert all(torch.equal(alone[k], watched[k]) for k in alone)
+    (monitor,) = looks
+    assert {r["code"] for r in monitor.history} == set(codes)
+    assert {r["step"] for r in monitor.history} == {0, 20, 40}
+
+
+class Clock:
+    """Seconds that pass only when somebody says so."""
+
+    def __init__(self) -> None:
+        self.now = 0.0
+
+    def __call__(self) -> float:
+        return self.now
+
+
+def pretend(
+    monkeypatch: pytest.MonkeyPatch, clock: Clock, cost: Callable[[str], float]
+) -> list[tuple[str, float]]:
+    """Looks that cost what a test wants; which one began when."""
+    begun: list[tuple[str, float]] = []
+
+    def looked(game: Game, *, codes: list[str], plan: Plan) -> Report:
+        begun.append((codes[0], clock.now))
+        clock.now += cost(codes[0])
+        q = {"x": Quantity(value=1.0)}
+        found = Finding(code=codes[0], verdict=Verdict.sound, because="", quantities=q)
+        return Report(findings=[found])
+
+    monkeypatch.setattr("gancheck.monitor.diagnose", looked)
+    return begun
+
+
+@pytest.mark.parametrize("share", [0.01, 0.05, 0.5])
+@pytest.mark.parametrize("step_seconds", [0.1, 0.3, 7.0])
+def test_looks_cost_at_most_what_was_asked(
+    monkeypatch: pytest.MonkeyPatch, share: float, step_seconds: float
+) -> None:
+    clock = Clock()
+    costs = {"GC001": 1.9, "GC004": 0.2, "GC006": 0.5}
+    begun = pretend(monkeypatch, clock, lambda code: costs[code])
+    monitor = Monitor(
+        game_of(*pair()), every=5, max_overhead=share, codes=list(costs), plan=LIGHT, clock=clock
+    )
+    worst = 0.0
+    for step in range(20_000):
+        clock.now += step_seconds
+        monitor.step(step)
+        worst = max(worst, monitor.overhead)
+    assert worst <= share
+    assert {code for code, _ in begun} == set(costs)
+    assert monitor.overhead > 0.4 * min(share, sum(costs.values()) / (5 * step_seconds))
+
+
+def test_a_look_that_costs_more_than_it_was_taken_for_is_earned_back_before_the_next(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    clock = Clock()
+    begun = pretend(monkeypatch, clock, lambda code: 10.0)
+    monitor = Monitor(
+        game_of(*pair()), every=1, max_overhead=0.1, codes=["GC001"], plan=LIGHT, clock=clock
+    )
+    for step in range(400):
+        clock.now += 1.0
+        monitor.step(step)
+    starts = [when - 10.0 * number for number, (_, when) in enumerate(begun)]  # training seconds
+    assert starts[0] == pytest.approx(25.0)  # 2 s and a margin, at a tenth
+    assert starts[1] == pytest.approx(225.0)  # the 10 s before it, and 10 s and a margin
+    assert monitor.overhead <= 0.1
+
+
+def test_without_a_limit_every_diagnostic_looks_at_every_moment(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    clock = Clock()
+    begun = pretend(monkeypatch, clock, lambda code: 100.0)
+    monitor = Monitor(game_of(*pair()), every=10, max_overhead=None, plan=LIGHT, clock=clock)
+    for _ in range(25):
+        monitor.step()  # counted here
+    assert [code for code, _ in begun] == [*WATCHED] * 3
+
+
+def test_the_latest_real_batches_stand_for_the_data(monkeypatch: pytest.MonkeyPatch) -> None:
+    seen: list[int | None] = []
+
+    def looked(game: Game, *, codes: list[str], plan: Plan) -> Report:
+        seen.append(game.data.size)
+        return Report(findings=[Finding(code=codes[0], verdict=Verdict.sound, because="")])
+
+    monkeypatch.setattr("gancheck.monitor.diagnose", looked)
+    monitor = Monitor(game_of(*pair()), every=1, max_overhead=None, codes=["GC006"], plan=LIGHT)
+    monitor.step(0)
+    batch = torch.zeros(64, 2)
+    for step in range(1, 8):
+        monitor.step(step, real=batch)
+        batch.add_(1.0)  # a loader that reuses its memory
+    assert seen == [None, 64, 128, 192, 256, 256, 256, 256]
+    assert monitor.game.data.size is None
+
+
+def test_a_game_that_cannot_be_measured_does_not_stop_its_training() -> None:
+    g, d = pair()
+    monitor = Monitor(game_of(g, d), every=1, max_overhead=None, codes=["GC001"], plan=LIGHT)
+    with torch.no_grad():
+        next(d.parameters()).fill_(float("nan"))
+    monitor.step(0)
+    finding = monitor.report()["GC001"]
+    assert finding.verdict is Verdict.undecided
+    assert "must be finite, 8 of 8 numbers are NaN" in finding.because
+    assert "because" in monitor.history[0]
+
+
+def test_what_was_seen_is_logged_and_makes_a_page(tmp_path: Path) -> None:
+    log = tmp_path / "looks.jsonl"
+    kept: list[Monitor] = []
+
+    def watch(g: nn.Module, d: nn.Module) -> Monitor:
+        codes = ["GC004", "GC006"]
+        kept.append(
+            Monitor(game_of(g, d), every=20, max_overhead=None, codes=codes, plan=LIGHT, log=log)
+        )
+        return kept[0]
+
+    trained(watch)
+    rows = [json.loads(line) for line in log.read_text().splitlines()]
+    assert [r["step"] for r in rows if r.get("quantity") == "gradient_ratio"] == [0, 20, 40]
+    assert kept[0].verdict in (Verdict.failing, Verdict.warning)  # sixty steps learn no ring
+    page = kept[0].report().save(tmp_path / "page" / "report.html").read_text()
+    assert "What was measured while it was trained" in page
+    assert str(kept[0]).startswith(f"{kept[0].verdict} after 3 looks; overhead ")
+
+
+def test_it_looks_under_autocast_and_without_gradients_as_it_does_outside() -> None:
+    values = []
+    for within in (lambda: torch.autocast("cpu", dtype=torch.bfloat16), torch.no_grad):
+        monitor = Monitor(game_of(*pair()), every=1, max_overhead=None, codes=["GC004"], plan=LIGHT)
+        with within():
+            monitor.step(0)
+        values.append([r["value"] for r in monitor.history])
+    plain = Monitor(game_of(*pair()), every=1, max_overhead=None, codes=["GC004"], plan=LIGHT)
+    plain.step(0)
+    assert values == [[r["value"] for r in plain.history]] * 2
+
+
+@pytest.mark.filterwarnings("ignore::DeprecationWarning")  # torch's compiler imports old parts
+def test_wrapped_networks_are_measured_without_their_wrapper(tmp_path: Path) -> None:
+    g, d = pair()
+    torch.distributed.init_process_group(
+        "gloo", init_method=f"file://{tmp_path / 'meeting'}", rank=0, world_size=1
+    )
+    try:
+        wrapped = nn.parallel.DistributedDataParallel(g)
+        game = game_of(wrapped, d)
+        assert game.modules["generator"] is g
+        monitor = Monitor(game, every=1, max_overhead=None, codes=["GC001"], plan=LIGHT)
+        monitor.step(0)
+        assert monitor.report()["GC001"].quantities
+    finally:
+        torch.distributed.destroy_process_group()
+    assert game_of(torch.compile(g), d).modules["generator"] is g
+
+
+def test_only_the_first_process_of_a_distributed_training_looks(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr("torch.distributed.is_initialized", lambda: True)
+    monkeypatch.setattr("torch.distributed.get_rank", lambda: 1)
+    monitor = Monitor(game_of(*pair()), every=1, max_overhead=None, plan=LIGHT)
+    monitor.step(0)
+    assert (monitor.history, monitor.verdict) == ([], Verdict.not_applicable)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "sentence"),
+    [
+        ({"every": 0}, "every must be at least 1, got 0"),
+        ({"max_overhead": 0.0}, "max_overhead must be a positive share, got 0.0"),
+        ({"codes": ["GC101"]}, "codes must be some of GC001, "),
+        ({"codes": []}, "codes must be some of GC001, "),
+    ],
+)
+def test_wrong_use_is_one_sentence(arguments, sentence: str) -> None:
+    with pytest.raises(ValueError, match=sentence):
+        Monitor(game_of(*pair()), **arguments)
+
+
+def test_plain_functions_are_trained_by_nobody() -> None:
+    at = torch.ones(1)
+    game = Game.from_losses(lambda t, p: (t * p).sum(), lambda t, p: -(t * p).sum(), at, at)
+    with pytest.raises(ValueError, match="game must have networks"):
+        Monitor(game)
+    assert gancheck.Monitor is Monitor
