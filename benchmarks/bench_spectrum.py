@@ -19,9 +19,10 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import torch
+from product_by_hand import products
 from scipy.sparse import linalg
 from scipy.stats import wasserstein_distance
-from spectrum_peers import Pairs, Peers, eigenthings_wrong
+from spectrum_peers import Pairs, Peers, by_arpack, eigenthings_wrong, judged, least_products
 from trained_games import mlp_game, tiny
 
 from gancheck.operators import Hessian
@@ -54,6 +55,7 @@ def main() -> None:
     warnings.simplefilter("ignore")
     torch.manual_seed(0)  # PyHessian and curvlinops draw from the global state
     small, large = tiny(), mlp_game()
+    _product(large)
     _ends(large, given.rounds)
     _both_ends(large)
     _false_converged(small, large, given.seeds)
@@ -90,13 +92,18 @@ def _failure(error: Exception) -> str:
     return f"{type(error).__name__}: {str(error).splitlines()[0][:80] if str(error) else ''}"
 
 
-def _by_arpack(operator: LinearOperator, k: int, tol: float) -> np.ndarray:
-    """The k smallest and the k largest, ascending, each end searched for by itself."""
-    ends = [
-        eigsh(operator.to_scipy(), k=k, which=which, tol=tol, ncv=150, return_eigenvectors=False)
-        for which in ("SA", "LA")
-    ]
-    return np.sort(np.concatenate(ends))
+def _product(game: Game, rounds: int = 15) -> None:
+    """One product beside one gradient, and how little it can cost without autograd."""
+    operator = Hessian(game, "generator", game.sample(_BATCH, seed=0))
+    runs = products(operator, game, Peers(game, _BATCH))
+    spent: dict[str, list[float]] = {name: [] for name in runs}
+    for _ in range(rounds):
+        for name, run in runs.items():
+            spent[name].append(_seconds(lambda run=run: [run() for _ in range(20)])[0] / 20)
+    _table("One product with the same Hessian", "product", "ms of CPU", "gradients")
+    unit = next(iter(spent.values()))
+    for name, seconds in spent.items():
+        _row(name, f"{1e3 * statistics.median(seconds):.2f}", f"{_ratio(seconds, unit):.2f}")
 
 
 def _solvers(game: Game, peers: Peers) -> dict[str, tuple[str, Callable[[], Pairs]]]:
@@ -105,8 +112,8 @@ def _solvers(game: Game, peers: Peers) -> dict[str, tuple[str, Callable[[], Pair
 
     def ours(bottom: int) -> Pairs:
         found = lanczos(Hessian(game, "generator", batch), top=_K, bottom=bottom, tol=_TOL)
-        looked = found.products - found.found - len(found.values)
-        note = f"{found.found} to find, {looked} to look for missed ones, {len(found.values)} to verify"
+        looked = found.products - found.found - found.verified
+        note = f"{found.found} to find, {looked} to look on, {found.verified} to confirm"
         return Pairs(found.values, found.vectors, int(found.converged.sum()), found.products, note)
 
     def arpack(which: str, k: int) -> Pairs:
@@ -137,7 +144,7 @@ def _ends(game: Game, rounds: int) -> None:
     batch: Any = game.sample(_BATCH, seed=0)
     doubled = replace(batch, real=batch.real.double(), latent=batch.latent.double())
     exact = Hessian(game.in_float64(), "generator", doubled)
-    reference = _by_arpack(exact, 3 * _K, 1e-8)
+    reference = by_arpack(exact, 3 * _K, 1e-8)
     peers = Peers(game, _BATCH)
     solvers = _solvers(game, peers)
     outcomes: dict[str, list[Any]] = {name: [] for name in solvers}
@@ -160,7 +167,7 @@ def _ends(game: Game, rounds: int) -> None:
         spent = [o[0] for o in outcomes[name]]
         found: Pairs = outcomes[name][-1][1]
         mine = [o[0] for o in outcomes[_BOTH if which == "BE" else _TOP]]
-        missed, spurious, residual = _judged(found, which, reference, exact)
+        missed, spurious, residual = judged(found, which, reference, exact, _K)
         products = "-" if found.products is None else str(found.products)
         _row(
             name,
@@ -178,43 +185,19 @@ def _ratio(a: list[float], b: list[float]) -> float:
     return statistics.median(x / y for x, y in zip(a, b, strict=True))
 
 
-def _judged(
-    found: Pairs, which: str, reference: np.ndarray, exact: Hessian
-) -> tuple[int, int, float]:
-    """Missed of the wanted ones, returned ones that are none of them, worst residual over |l|."""
-    wanted = {
-        "LA": reference[-_K:],
-        "BE": np.r_[reference[:_K], reference[-_K:]],
-        "LM": reference[np.argsort(np.abs(reference))[-_K:]],
-    }[which]
-    free = list(found.values)
-    missed = 0
-    for value in wanted:
-        near = [v for v in free if abs(v - value) <= 0.01 * abs(value)]
-        if near:
-            free.remove(min(near, key=lambda v: abs(v - value)))
-        else:
-            missed += 1
-    worst = 0.0
-    for value, vector in zip(found.values, found.vectors.T, strict=True):
-        x = torch.as_tensor(np.ascontiguousarray(vector), dtype=torch.float64)
-        x = x / x.norm()
-        worst = max(worst, float((exact.matvec(x) - float(value) * x).norm()) / abs(float(value)))
-    return missed, len(free), worst
-
-
 def _both_ends(game: Game, batches: int = 4) -> None:
     """Ten pairs at each end on several batches, in products."""
     _table(
         f"Ten largest and ten smallest, {batches} batches of each player's Hessian, products",
-        "player", "gancheck, to find", "with check and verification", "eigsh BE",
-        "to find, over eigsh", "all, over eigsh", "missed by gancheck", "missed by eigsh",
+        "player", "gancheck, to find", "with check and confirmation", "eigsh BE",
+        "any one start vector needs", "to find, over eigsh", "all, over eigsh", "least, over eigsh",
+        "missed by gancheck", "missed by eigsh",
     )  # fmt: skip
     for player in ("generator", "discriminator"):
         counts: list[tuple[int, ...]] = []
         for seed in range(batches):
             operator = Hessian(game, player, game.sample(_BATCH, seed=seed))
-            truth = _by_arpack(operator, _K, 1e-6)
+            truth = by_arpack(operator, _K, 1e-6)
             found = lanczos(operator, top=_K, bottom=_K, tol=_TOL)
             operator.products = 0
             peer = eigsh(
@@ -222,11 +205,13 @@ def _both_ends(game: Game, batches: int = 4) -> None:
             )
             limit = 0.01 * np.maximum(np.abs(truth), 0.01 * np.abs(truth).max())
             off = [int((np.abs(np.sort(v) - truth) > limit).sum()) for v in (found.values, peer)]
-            counts.append((found.found, found.products, operator.products, *off))
-        ours, total, theirs, missed, lost = np.array(counts).T
+            spent = operator.products
+            least = least_products(operator, _K, _TOL)
+            counts.append((found.found, found.products, spent, least, *off))
+        ours, total, theirs, bound, missed, lost = np.array(counts).T
         _row(
-            player, _list(ours), _list(total), _list(theirs),
-            f"{statistics.median(ours / theirs):.2f}", f"{statistics.median(total / theirs):.2f}",
+            player, _list(ours), _list(total), _list(theirs), _list(bound),
+            *(f"{statistics.median(x / theirs):.2f}" for x in (ours, total, bound)),
             int(missed.sum()), int(lost.sum()),
         )  # fmt: skip
 
@@ -260,7 +245,7 @@ def _false_converged(small: Game, large: Game, seeds: int) -> None:
         elif name == "tiny":
             truth = np.linalg.eigvalsh(operator.dense().numpy())
         else:
-            truth = _by_arpack(operator, 20, 1e-6)
+            truth = by_arpack(operator, 20, 1e-6)
         expected = np.r_[truth[:bottom], truth[len(truth) - top :]]
         limit = _TOL * np.maximum(np.abs(expected), 0.01 * np.abs(expected).max())
         wrong, undecided, products = 0, 0, list[int]()

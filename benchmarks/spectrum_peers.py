@@ -1,6 +1,7 @@
 """The generator's Hessian as each peer of `bench_spectrum.py` wants it, called as its pages say.
 
-Peers are imported by name: any of them may be missing, and none is typed.
+Peers are imported by name: any of them may be missing, and none is typed. Besides, what they are
+held against: ARPACK on the float64 operator, and the least that any search can spend.
 """
 
 from __future__ import annotations
@@ -16,8 +17,11 @@ from scipy.sparse import linalg
 from torch import nn
 from torch.nn.functional import softplus
 
+from gancheck.operators.krylov_basis import KrylovBasis
+
 if TYPE_CHECKING:
     from gancheck.games.game import Game
+    from gancheck.operators.hessian import Hessian
     from gancheck.operators.linear_operator import LinearOperator
 
 
@@ -129,3 +133,54 @@ def eigenthings_wrong(
         off = np.abs(found.eigenvalues.numpy()[order] - expected) > 2 * tol * np.abs(expected)
         wrong += bool((off & found.converged.numpy()[order]).any())
     return wrong
+
+
+def by_arpack(operator: LinearOperator, k: int, tol: float) -> np.ndarray:
+    """The k smallest and the k largest, ascending, each end searched for by itself."""
+    eigsh: Any = linalg.eigsh  # its stub wants a whole number for `tol`
+    ends = [
+        eigsh(operator.to_scipy(), k=k, which=which, tol=tol, ncv=150, return_eigenvectors=False)
+        for which in ("SA", "LA")
+    ]
+    return np.sort(np.concatenate(ends))
+
+
+def judged(
+    found: Pairs, which: str, reference: np.ndarray, exact: Hessian, k: int
+) -> tuple[int, int, float]:
+    """Missed of the wanted ones, returned ones that are none of them, worst residual over |l|."""
+    wanted = {
+        "LA": reference[-k:],
+        "BE": np.r_[reference[:k], reference[-k:]],
+        "LM": reference[np.argsort(np.abs(reference))[-k:]],
+    }[which]
+    free = list(found.values)
+    missed = 0
+    for value in wanted:
+        near = [v for v in free if abs(v - value) <= 0.01 * abs(value)]
+        if near:
+            free.remove(min(near, key=lambda v: abs(v - value)))
+        else:
+            missed += 1
+    worst = 0.0
+    for value, vector in zip(found.values, found.vectors.T, strict=True):
+        x = torch.as_tensor(np.ascontiguousarray(vector), dtype=torch.float64)
+        x = x / x.norm()
+        worst = max(worst, float((exact.matvec(x) - float(value) * x).norm()) / abs(float(value)))
+    return missed, len(free), worst
+
+
+def least_products(operator: LinearOperator, k: int, tol: float) -> int:
+    """Steps of a Lanczos that never restarts until k pairs at each end are within tolerance.
+
+    Its space holds whatever a search from one start vector can reach with as many products.
+    """
+    space = KrylovBasis(operator, min(operator.shape[0], 400), seed=0)
+    while space.size < space.capacity:
+        space.step()
+        values, _, residuals = space.ritz()
+        at = np.r_[:k, max(k, space.size - k) : space.size]
+        size = np.maximum(np.abs(values[at]), 0.01 * np.abs(values).max())
+        if space.size >= 2 * k and (residuals[at] <= tol * size).all():
+            break
+    return space.size
