@@ -18,11 +18,10 @@ from gancheck.checkpoints.parts import Part, gaps
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
-__all__ = ["MOST", "proposals"]
+__all__ = ["MOST", "Effort", "proposals"]
 
 Player = Literal["generator", "discriminator"]
 MOST = 12  # proposals: beyond it nobody chooses
-_STEPS = 20_000  # of the search
 
 # kernel -> (stride, padding, output padding) of the padded family
 _UP = {
@@ -41,6 +40,21 @@ _DOWN = {
     5: [(2, 2), (1, 2)],
     6: [(2, 2)],
 }
+
+
+@dataclass(slots=True)
+class Effort:
+    """How many steps a search may still take; shared by all searches about one file.
+
+    A usual network takes a few hundred; 50,000 take a quarter of a second.
+    """
+
+    left: int = 50_000
+
+    def spend(self) -> bool:
+        """Take one, if there is one."""
+        self.left -= 1
+        return self.left >= 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,12 +84,11 @@ class _Search:
     padded: bool
     norm: str
     gaps: tuple[int | None, ...]
-    steps: int = 0
+    effort: Effort
 
     def run(self, start: _State) -> Iterator[_State]:
         stack = [(0, start)]
-        while stack and self.steps < _STEPS:
-            self.steps += 1
+        while stack and self.effort.spend():
             done, state = stack.pop()
             if done == len(self.order):
                 yield state
@@ -191,7 +204,11 @@ class _Search:
 
 
 def proposals(
-    order: Sequence[Part], *, player: Player, shape: tuple[int, ...]
+    order: Sequence[Part],
+    *,
+    player: Player,
+    shape: tuple[int, ...],
+    effort: Effort | None = None,
 ) -> list[tuple[str, ...]]:
     """The usual networks with just these parts that a player of samples of this shape may be.
 
@@ -199,17 +216,19 @@ def proposals(
         order: parts in the order of the forward pass.
         player: generator: from numbers to a sample; discriminator: from a sample to one number.
         shape: of one sample, channels first.
+        effort: steps that are left, where other searches share them.
 
     Returns:
         Lists of `layer_words.WORDS`, at most `MOST` + 1 of them.
     """
+    effort = effort or Effort()
     loose = [p for p in order if p.kind == "norm" and not p.tracks and len(p.shape) == 1]
     found: dict[tuple[str, ...], None] = {}
     for padded in (True, False):
         if found:
             break
         for norm in ("batch_norm", "instance_norm", "layer_norm") if loose else ("batch_norm",):
-            search = _Search(order, player, padded, norm, gaps(order))
+            search = _Search(order, player, padded, norm, gaps(order), effort)
             for state in search.run(_start(order, player, shape)):
                 if _ends(state, player, shape):
                     found[_finished(state, player)] = None

@@ -6,6 +6,7 @@ The oracle is the original module, which the adapters never see: its output, bit
 from __future__ import annotations
 
 import re
+import time
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -302,3 +303,16 @@ def test_building_moves_no_random_state_and_shares_no_memory(tmp_path: Path) -> 
         for p in made.parameters():
             p.zero_()
     assert all(t.abs().max() > 0 for t in tensors.values())
+
+
+def test_layers_that_can_be_read_in_too_many_ways_end_the_search_soon(tmp_path: Path) -> None:
+    """Thirty square kernels between a stem and a picture, keys sorted; a search without end."""
+    state = {"stem.weight": torch.zeros(8 * 16, 5), "picture.weight": torch.zeros(3, 8, 3, 3)}
+    state |= {f"k{chr(97 + i % 26)}{i}.weight": torch.zeros(8, 8, 3, 3) for i in range(30)}
+    (tmp_path / "w.pth").write_bytes(saved(dict(sorted(state.items()))))
+    index = read(tmp_path / "w.pth")
+    start = time.process_time()
+    match = adapter("dcgan").match(select(index), player="generator", shape=(3, 32, 32))
+    assert match.score == 0
+    assert "too many ways" in match.reasons[0]
+    assert time.process_time() - start < 5.0  # a tenth of that on an idle machine

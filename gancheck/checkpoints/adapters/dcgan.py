@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 from gancheck.checkpoints.adapters import Match
 from gancheck.checkpoints.parts import Part, parts_of
-from gancheck.checkpoints.proposals import MOST, proposals
+from gancheck.checkpoints.proposals import MOST, Effort, proposals
 from gancheck.checkpoints.sequence import arranged, unfit
 
 if TYPE_CHECKING:
@@ -23,6 +23,7 @@ if TYPE_CHECKING:
 __all__ = ["match"]
 
 _SIDES = (28, 32, 64, 48, 128, 256)
+_TOO_MANY = "its layers can be read in too many ways to try them all; the manifest must say them"
 _HYPOTHESES = (
     "layers follow each other without skip connections",
     "strides, paddings and upsamplings are those of the manifest's layers",
@@ -51,11 +52,15 @@ def match(
         return Match(score=0.0, reasons=(wrong,), unconsumed=parts.whole_numbers)
     players: tuple[Player, ...] = ("generator", "discriminator") if player is None else (player,)
     fits: list[str] = []
+    effort = Effort()
     for one in players:
         for size in _shapes(parts.found, one) if shape is None else [shape]:
             found = arranged(
-                parts, lambda order, p=one, s=size: proposals(order, player=p, shape=s)
+                parts,
+                lambda order, p=one, s=size: proposals(order, player=p, shape=s, effort=effort),
             )
+            if effort.left < 0:
+                return Match(score=0.0, reasons=(_TOO_MANY,), unconsumed=parts.whole_numbers)
             if found.order:
                 fits.append(f"a {one} of samples {'x'.join(map(str, size))}")
             if found.wrong:

@@ -9,7 +9,7 @@ from gancheck.checkpoints.adapters import Match
 from gancheck.checkpoints.chain import linear_chain
 from gancheck.checkpoints.index import TensorInfo
 from gancheck.checkpoints.parts import Part, parts_of
-from gancheck.checkpoints.proposals import proposals
+from gancheck.checkpoints.proposals import Effort, proposals
 from gancheck.checkpoints.refusal import Refused, plain
 from gancheck.checkpoints.sequence import arranged, unfit
 
@@ -42,6 +42,8 @@ def match(
     if wrong:
         return Match(score=0.0, reasons=(wrong,), unconsumed=linear_chain(tensors).unconsumed)
 
+    effort = Effort()
+
     def proposed(order: tuple[Part, ...]) -> list[tuple[str, ...]]:
         linear = [part for part in order if part.kind == "linear"]
         ends = (linear[-1].shape[0], linear[0].shape[1])
@@ -49,10 +51,13 @@ def match(
         if shape is not None and player is not None and size != math.prod(shape):
             return []
         if player == "discriminator" and ends[0] != 1:  # of more outputs nothing follows
-            return proposals(order, player="generator", shape=(ends[0],))
-        return proposals(order, player=player or "generator", shape=(size,))
+            return proposals(order, player="generator", shape=(ends[0],), effort=effort)
+        return proposals(order, player=player or "generator", shape=(size,), effort=effort)
 
     found = arranged(parts, proposed)
+    if effort.left < 0:
+        too_many = "its layers can be read in too many ways to try them all"
+        return Match(score=0.0, reasons=(too_many,), unconsumed=parts.whole_numbers)
     if not found.order:
         broken = linear_chain(tensors).broken or "its layers do not follow each other"
         return Match(score=0.0, reasons=(found.wrong or broken,), unconsumed=parts.whole_numbers)
