@@ -110,7 +110,10 @@ def _way(found: Rotation, path: PathAngle) -> str:
             f"{q['path_sign_change'].value:.3g} of the way: along it the point {does}."
         )
     else:
-        line += " the cosine between gradient and line has no one sign change beside the point."
+        line += (
+            " the cosine between gradient and line does not change sign beside the point, the same way "
+            "on every batch."
+        )
     bump = q["path_bump"]
     error = bump.sampling_error or 0.0
     height = f"{bump.value:.2g} " + (f"± {error:.1g}" if isfinite(error) else "on one batch")
