@@ -31,6 +31,7 @@ _CENTRAL = struct.Struct("<4s6H3L5H2L")
 _LOCAL = struct.Struct("<4s5H3L2H")
 _FULL16, _FULL32 = 0xFFFF, 0xFFFFFFFF
 _DESCRIPTOR, _UTF8 = 0x0008, 0x0800
+_WIDE, _OTHER_NAME = 0x0001, 0x7075  # extra fields: 64-bit sizes, Info-ZIP's Unicode path
 _FETCH = "fetch the file again"
 
 
@@ -88,7 +89,7 @@ def read_archive(source: Source, limits: Limits, *, checksums: bool = True) -> A
         members.append(member)
     if position != len(listed):
         raise Refused("malformed zip: its directory is longer than its members")
-    _check_spans(members, directory.start)
+    _check_spans(source, members, directory.start)
     if checksums:
         for member in members:
             _check_sum(source, member)
@@ -195,17 +196,26 @@ def _member(source: Source, data: bytes, position: int) -> tuple[Member, int]:
     return Member(name, start, size, header, crc), after
 
 
-def _wide_fields(extra: bytes, values: list[int]) -> list[int]:
-    """Replace the 32-bit fields that are full by those of the 64-bit extra field, in its order."""
+def _extra_fields(extra: bytes) -> dict[int, bytes]:
+    """The extra fields of a header by their identifier; torch's padding is one of them."""
+    found: dict[int, bytes] = {}
     position = 0
     while position + 4 <= len(extra):
         identifier, length = struct.unpack_from("<2H", extra, position)
-        if identifier == 1 and position + 4 + length <= len(extra):
-            content = extra[position + 4 : position + 4 + length]
-            wide = [int.from_bytes(content[i : i + 8], "little") for i in range(0, length - 7, 8)]
-            return [wide.pop(0) if value == _FULL32 and wide else value for value in values]
         position += 4 + length
-    return values
+        if position > len(extra) or identifier in found:
+            raise Refused("malformed zip: an extra field breaks off or stands twice")
+        found[identifier] = extra[position - length : position]
+    if _OTHER_NAME in found:
+        raise Refused("a member of the zip has a second name, which another reader would take")
+    return found
+
+
+def _wide_fields(extra: bytes, values: list[int]) -> list[int]:
+    """Replace the 32-bit fields that are full by those of the 64-bit extra field, in its order."""
+    content = _extra_fields(extra).get(_WIDE, b"")
+    wide = [int.from_bytes(content[i : i + 8], "little") for i in range(0, len(content) - 7, 8)]
+    return [wide.pop(0) if value == _FULL32 and wide else value for value in values]
 
 
 def _local(source: Source, header: int, name: str, expected: tuple[int, int, int, int]) -> int:
@@ -253,17 +263,35 @@ def _checked_name(raw: bytes) -> str:
     return name
 
 
-def _check_spans(members: list[Member], end: int) -> None:
-    """No member may start before the first byte, overlap another, or run into the directory."""
-    reached = 0
-    for member in sorted(members, key=lambda m: m.header):
-        if member.header < reached or member.start + member.size > end:
+def _check_spans(source: Source, members: list[Member], end: int) -> None:
+    """The members and their data descriptors tile the file up to its directory.
+
+    Bytes between them are seen by a reader that goes from header to header, and by no other.
+    """
+    ordered = sorted(members, key=lambda member: member.header)
+    if ordered and ordered[0].header != 0:
+        raise Refused("the zip has bytes before its first member: the file is two things at once")
+    nexts = [*(member.header for member in ordered), end][1:]
+    for member, following in zip(ordered, nexts, strict=True):
+        gap = following - member.start - member.size
+        if gap < 0:
             raise Refused(
                 f"member {plain(member.name)} of the zip overlaps another", subject=member.name
             )
-        reached = member.start + member.size
-    if members and min(member.header for member in members) != 0:
-        raise Refused("the zip has bytes before its first member: the file is two things at once")
+        if gap and not _is_descriptor(source, member, gap):
+            raise Refused(
+                f"{gap} bytes after member {plain(member.name)} of the zip belong to no member",
+                subject=member.name,
+            )
+
+
+def _is_descriptor(source: Source, member: Member, length: int) -> bool:
+    """Whether the bytes after a member repeat its checksum and size, as torch writes them."""
+    forms = {16: "<4sLLL", 24: "<4sLQQ"}
+    if length not in forms:
+        return False
+    found = struct.unpack(forms[length], source.read(member.start + member.size, length))
+    return found == (b"PK\x07\x08", member.crc, member.size, member.size)
 
 
 def _rooted(members: list[Member]) -> Archive:

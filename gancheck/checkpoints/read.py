@@ -38,6 +38,7 @@ _READERS: dict[Container, Callable[[Source, Limits], Contents]] = {
 # A tensor of no element may still have sizes whose product overflows; no file needs more than this.
 _MOST_ELEMENTS = 2**48
 _SLACK = 2**20
+_WAY_OUT = "do not load it another way; ask its owner for the weights alone, as safetensors"
 
 
 def read(path: str | Path, *, limits: Limits = DEFAULT, full: bool = False) -> Index:
@@ -73,8 +74,12 @@ def examine(
         Refused: as `read`.
     """
     source = Held(data) if isinstance(data, bytes) else data
-    with _without_collections():
-        return _examine(source, name, limits, full=full)
+    try:
+        with _without_collections():
+            return _examine(source, name, limits, full=full)
+    except Refused as refusal:
+        refusal.way_out = refusal.way_out or _WAY_OUT
+        raise
 
 
 @contextlib.contextmanager

@@ -97,8 +97,9 @@ def test_a_payload_is_refused_by_name_and_never_runs(name: str, how: str, tmp_pa
     named, make = PAYLOADS[name]
     marker, file = tmp_path / "marker", tmp_path / "weights.safetensors"
     file.write_bytes(wrapped(how, make(str(marker))))
-    with pytest.raises(Refused, match=named):
+    with pytest.raises(Refused, match=named) as refusal:
         read(file)
+    assert "do not load it another way" in str(refusal.value)
     with pytest.raises(Refused, match=named):
         load_tensors(file)
     if how == WRAPPERS[len(name) % 3]:  # a third each: the commands add nothing to the reading
@@ -160,6 +161,7 @@ def test_a_trap_is_refused_in_one_sentence_that_names_it(name: str, tmp_path: Pa
     sentence = str(refusal.value)
     assert "\n" not in sentence
     assert len(sentence) < 900
+    assert refusal.value.way_out
     assert refusal.value.to_dict() == {"status": "refused", "reason": sentence}
     with pytest.raises(Refused):
         load_tensors(file)

@@ -77,9 +77,8 @@ def test_a_list_200_000_deep_is_refused_and_taken_apart_without_a_crash(tmp_path
         env={**os.environ, "PYTHONPATH": str(Path(__file__).parents[2])},
     )
     assert run.returncode == 1
-    assert run.stderr.strip().endswith(
-        "Refused: containers are nested over 200 deep, the budget of a listing"
-    )
+    last = run.stderr.strip().splitlines()[-1]
+    assert "Refused: containers are nested over 200 deep, the budget of a listing" in last
 
 
 def test_the_budgets_end_a_reading() -> None:

@@ -7,6 +7,7 @@ anything; the live ones are in `hostile`.
 
 from __future__ import annotations
 
+import io
 import pickle
 import struct
 import warnings
@@ -123,6 +124,32 @@ def widened(*, count: int = 0, where: int = 0, start: int = 0) -> bytes:
     return data[:-22] + record + locator + end
 
 
+def gapped(hidden: bytes) -> bytes:
+    """A zip with bytes between its first member and the next, every offset right."""
+    data = as_zip(payload())
+    second = data.index(b"PK\x03\x04", 4)
+    directory = data.index(b"PK\x01\x02")
+    changed = bytearray(data[:second] + hidden + data[second:])
+    place = changed.index(b"PK\x01\x02", directory)
+    while place >= 0:
+        offset = struct.unpack_from("<L", changed, place + 42)[0]
+        struct.pack_into("<L", changed, place + 42, offset + (len(hidden) if offset else 0))
+        place = changed.find(b"PK\x01\x02", place + 4)
+    struct.pack_into("<L", changed, len(changed) - 6, directory + len(hidden))
+    return bytes(changed)
+
+
+def extended(identifier: int, content: bytes, *, claims: int | None = None) -> bytes:
+    """A zip whose first directory entry has an extra field."""
+    length = len(content) if claims is None else claims
+    info = zipfile.ZipInfo("a/data.pkl")
+    stream = io.BytesIO()
+    with zipfile.ZipFile(stream, "w") as archive:
+        archive.writestr(info, payload())
+        archive.filelist[0].extra = struct.pack("<2H", identifier, length) + content
+    return stream.getvalue()
+
+
 def locally(offset: int, value: bytes) -> bytes:
     """A zip whose first member's own header has other bytes at an offset."""
     data = as_zip(payload())
@@ -222,6 +249,17 @@ ZIPS.update(
         "a name with a NUL": ("leaves its folder", lambda: raw_name(b"a/\x00x")),
         "a name with a backslash": ("leaves its folder", lambda: raw_name(b"a/..\\x")),
         "a drive letter": ("leaves its folder", lambda: raw_name(b"C:/xxx")),
+        "bytes between two members": ("belong to no member", lambda: gapped(b"hidden")),
+        "a member that is not listed": (
+            "belong to no member",
+            lambda: gapped(zipped([("a/data.pkl", payload())])[:-60]),
+        ),
+        "another descriptor after a member": (
+            "belong to no member",
+            lambda: gapped(b"PK\x07\x08" + bytes(12)),
+        ),
+        "a second name": ("a second name", lambda: extended(0x7075, b"\x01aaaa" + b"b/c")),
+        "an extra field that breaks off": ("breaks off", lambda: extended(9, b"", claims=50)),
         "an empty zip": ("do not stand in one folder", lambda: zipped([])),
         "numpy's npz": (
             "do not stand in one folder",
