@@ -55,7 +55,7 @@ def audit_files(
         complete unless the level was asked for by name.
 
     Raises:
-        Refused: a file is unsafe or cannot be read.
+        Refused: a file is unsafe or cannot be read, or the data cannot be used.
         ManifestError: the manifest says what it may not say.
         ValueError: a level that was asked for by name is not reached, an unknown code, or no file.
     """

@@ -124,6 +124,9 @@ def climb(
         held_out: npz with samples that were not trained on.
         how: levels and evidence.
         wanted: whether a diagnostic of a game is to run at all.
+
+    Raises:
+        Refused: data that cannot be used.
     """
     floor: Level = "weights" if how.wants("weights") else "static"
     if not how.wants("forward") or not wanted:
@@ -142,12 +145,14 @@ def climb(
         return Climb(level=floor, why_not=(f"forward needs {'; '.join(lacking)}",))
     try:
         built, why_not = _built(told, named, how)
-        real = load_real(source, range=built.range, shape=built.shape)
-        unseen = (
-            None if held_out is None else load_real(held_out, range=built.range, shape=built.shape)
-        )
-        notes = _checked(built, real)
     except (Refused, ValueError, ModuleNotFoundError) as reason:
+        return Climb(level=floor, why_not=(str(reason),))
+    # Data that cannot be used are an error and no lower level: who gives them wants them used.
+    real = load_real(source, range=built.range, shape=built.shape)
+    unseen = None if held_out is None else load_real(held_out, range=built.range, shape=built.shape)
+    try:
+        notes = _checked(built, real)
+    except Refused as reason:
         return Climb(level=floor, why_not=(str(reason),))
     samples = {"data": (source, real), "held_out": (held_out, unseen)}
     known: dict[str, Any] = {

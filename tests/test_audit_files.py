@@ -244,6 +244,16 @@ def test_running_statistics_stop_a_network_that_was_not_trained(gan: Path, tmp_p
     assert "is not the one that was trained" in level(found["tanh"])[1]
 
 
+@pytest.mark.parametrize("which", ["data", "held_out"])
+def test_data_that_cannot_be_used_are_an_error_and_no_lower_level(
+    gan: Path, tmp_path: Path, which: str
+) -> None:
+    np.savez(tmp_path / "wrong.npz", images=np.zeros((50, 9, 9), np.uint8))
+    given: dict[str, Path] = {"data": gan / "real.npz", which: tmp_path / "wrong.npz"}
+    with pytest.raises(Refused, match=re.escape("has samples of shape [9, 9]")):
+        audit_files(both(gan), manifest=gan / "gancheck.toml", settings=settings(), **given)
+
+
 MODELS = """
     from torch import nn
 
@@ -258,6 +268,15 @@ MODELS = """
 
     def nothing():
         return 7
+
+    class Conditional(nn.Module):
+        def __init__(self):
+            super().__init__()
+            self.layers = generator()
+            self.label = nn.Embedding(3, 5)
+
+        def forward(self, z, label):
+            return self.layers(z + self.label(label)).view(-1, 1, 8, 8)
 """
 
 
@@ -311,3 +330,21 @@ def test_a_factory_that_does_not_fit_is_told_by_name(
     )  # fmt: skip
     assert level(report)[0] == "weights"
     assert says in level(report)[1]
+
+
+def test_a_conditional_generator_of_the_owners_reaches_the_data(gan: Path, tmp_path: Path) -> None:
+    state = {f"layers.{k}": t for k, t in load_tensors(gan / "G.pth").items()}
+    state["label.weight"] = torch.randn(3, 5)
+    (tmp_path / "C.pth").write_bytes(saved(state))
+    name = "gan_conditional_of_test_audit_files"
+    manifest = with_factory(gan, tmp_path, generator="Conditional", name=name)
+    text = manifest.read_text() + '\n[condition]\nclasses = 3\nencoding = "index"\n'
+    manifest.write_text(re.sub(r"generator = \{ path.*", 'generator = { path = "C.pth" }', text))
+    report = audit_files(
+        [tmp_path / "C.pth", gan / "D.pth"], manifest=manifest, data=gan / "real.npz",
+        settings=settings(codes=["GC007"], allow_code=True),
+    )  # fmt: skip
+    reached, why = level(report)
+    assert reached == "forward", why
+    assert "conditional: its discriminator takes labels" in why
+    assert report["GC007"].verdict is not Verdict.not_applicable

@@ -282,6 +282,12 @@ def _global(shape: Shape, word: Word) -> tuple[nn.Module, Shape]:
     return GlobalPool("sum" if word.name == "global_sum_pool" else "mean"), (c,)
 
 
+def _zero_pad(shape: Shape, word: Word) -> tuple[nn.Module, Shape]:
+    c, h, w = _map(word, shape)
+    left, right, top, bottom = word.numbers
+    return nn.ZeroPad2d((left, right, top, bottom)), (c, h + top + bottom, w + left + right)
+
+
 def _nothing(shape: Shape, _: Word) -> tuple[nn.Module, Shape]:
     return nn.Identity(), shape
 
@@ -296,5 +302,6 @@ _SHAPING = {
     "max_pool": _pool,
     "global_avg_pool": _global,
     "global_sum_pool": _global,
+    "zero_pad": _zero_pad,
     "dropout": _nothing,
 }

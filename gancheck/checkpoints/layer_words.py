@@ -33,6 +33,7 @@ _COUNTS = {
     "global_avg_pool": (0, 0),
     "global_sum_pool": (0, 0),
     "group_norm": (1, 1),
+    "zero_pad": (4, 4),
     "dropout": (0, 0),
 }
 _NORMS = frozenset({"batch_norm", "layer_norm", "instance_norm", "group_norm"})
@@ -46,7 +47,7 @@ WORDS = (
     "batch_norm[:EPS] | layer_norm[:EPS] | instance_norm[:EPS] | group_norm:GROUPS[:EPS] | "
     "hidden | output | an activation | flatten | unflatten:CHANNELS:HEIGHT:WIDTH | upsample:FACTOR | "
     "upsample_bilinear:FACTOR | pixel_shuffle:FACTOR | avg_pool:SIZE | max_pool:SIZE | "
-    "global_avg_pool | global_sum_pool | dropout | residual_up | residual_same | residual_down | "
+    "global_avg_pool | global_sum_pool | zero_pad:LEFT:RIGHT:TOP:BOTTOM | dropout | residual_up | residual_same | residual_down | "
     "residual_first"
 )
 
@@ -98,7 +99,7 @@ def parse(text: str) -> Word:
             return Word(check_activation(text))
     except ValueError:
         good, numbers, eps = False, [], 1e-5
-    least = 0 if name.startswith("conv") else 1
+    least = 0 if name.startswith("conv") or name == "zero_pad" else 1
     if name.startswith("conv") and numbers:
         good = good and numbers[0] >= 1
     if not (good and all(least <= n <= _LARGEST for n in numbers)):

@@ -16,6 +16,7 @@ from torch import nn
 from gancheck.checkpoints import Refused, load_tensors, read
 from gancheck.checkpoints.adapters import Match, adapter, matching
 from gancheck.checkpoints.blueprint import assemble
+from gancheck.checkpoints.parts import Part
 from gancheck.checkpoints.selection import select
 from tests.checkpoints import published
 from tests.checkpoints.hostile import saved
@@ -279,8 +280,6 @@ def test_layers_that_do_not_fit_the_file_are_refused_by_name(
 ) -> None:
     match = adapter("mlp").match({})
     assert match.score == 0
-    from gancheck.checkpoints.parts import Part
-
     weights = {"a.weight": torch.randn(7, 5), "b.weight": torch.randn(64, 7)}
     order = [
         Part("a", "linear", (7, 5), {"weight": "a.weight"}),
@@ -316,3 +315,36 @@ def test_layers_that_can_be_read_in_too_many_ways_end_the_search_soon(tmp_path: 
     assert match.score == 0
     assert "too many ways" in match.reasons[0]
     assert time.process_time() - start < 5.0  # a tenth of that on an idle machine
+
+
+WORDS_AND_MODULES: dict[str, tuple[str, nn.Module]] = {
+    "zero_pad": ("zero_pad:1:0:2:1", nn.ZeroPad2d((1, 0, 2, 1))),
+    "upsample": ("upsample:3", nn.Upsample(scale_factor=3)),
+    "bilinear": ("upsample_bilinear:2", nn.Upsample(scale_factor=2, mode="bilinear")),
+    "pixel_shuffle": ("pixel_shuffle:2", nn.PixelShuffle(2)),
+    "avg_pool": ("avg_pool:2", nn.AvgPool2d(2)),
+    "max_pool": ("max_pool:3", nn.MaxPool2d(3)),
+    "mean": ("global_avg_pool", nn.Sequential(nn.AdaptiveAvgPool2d(1), nn.Flatten())),
+    "dropout": ("dropout", nn.Dropout(0.5).eval()),
+    "instance": ("instance_norm", nn.InstanceNorm2d(8)),
+    "flatten": ("flatten", nn.Flatten()),
+}
+
+
+@pytest.mark.parametrize("name", WORDS_AND_MODULES)
+def test_a_word_is_the_module_that_it_names(name: str) -> None:
+    word, module = WORDS_AND_MODULES[name]
+    x = torch.randn(3, 8, 6, 6, generator=torch.Generator().manual_seed(2))
+    state = nn.Conv2d(8, 8, 1).state_dict()
+    order = [Part("c", "conv", (8, 8, 1, 1), {"weight": "weight", "bias": "bias"})]
+    if name == "instance":
+        module = nn.InstanceNorm2d(8, affine=True)
+        state |= {"scale": module.weight.detach(), "shift": module.bias.detach()}
+        order.append(Part("n", "norm", (8,), {"weight": "scale", "bias": "shift"}))
+    made, shape = assemble(
+        ["conv:1:0", word], order, state, shape=(8, 6, 6), hidden="relu", output="none"
+    )
+    with torch.no_grad():
+        expected = module(nn.functional.conv2d(x, state["weight"], state["bias"]))
+        torch.testing.assert_close(made(x), expected, rtol=1e-6, atol=1e-6)
+    assert shape == tuple(expected.shape[1:])
