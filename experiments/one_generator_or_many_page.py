@@ -7,6 +7,7 @@ little over 400 lines, because a reader should find the words for every outcome 
 
 from __future__ import annotations
 
+from dataclasses import replace
 from functools import partial
 from typing import TYPE_CHECKING, Any, Final
 
@@ -30,6 +31,7 @@ if TYPE_CHECKING:
 
 __all__ = ["page"]
 
+_CLOUD: Final = 150  # points of each training
 THEOREMS: Final = ("connected-latent-connected-support", "gap-mass-isoperimetry")
 _CLAIM = (
     "A continuous generator on a latent law of connected support has an output of connected "
@@ -64,13 +66,16 @@ _LIMITS: Final = (
 )
 _BRIDGE_CAPTION: Final = (
     "First the samples (red: in a gap) and the mass in the gap of each pair of components, filled "
-    "where samples link the pair. {paths}Then into how many pieces the samples fall at each scale, "
-    "within the range of as many real ones.{spectra} Seed {seed}, the first {points} samples of each "
+    "where samples link the pair.{paths}{curve}{spectra} Seed 0, the first {points} samples of each "
     "kind."
 )
 _PATHS_CAPTION: Final = (
-    "Then the first latent paths: the number of the component, red in a gap, above it the speed of "
-    "the sample; beside them the samples on these paths; and how much of every path is gap. "
+    " Then the first latent paths: the number of the component, red in a gap, above it the speed of "
+    "the sample; beside them the samples on these paths; and how much of every path is gap."
+)
+_CURVE_CAPTION: Final = (
+    " Then into how many pieces the samples fall at each scale, within the range of as many real "
+    "ones."
 )
 _SPECTRA_CAPTION: Final = (
     " Last the singular values of dG/dz where samples lie on the data and where they lie in a gap."
@@ -152,6 +157,7 @@ def _one(rows: Sequence[Row], data: str) -> Part:
     n, bridged = len(found), _bridged(found)
     crossed, followed = (sum(m[k] for m in found.values()) for k in ("crossed", "followed"))
     low, high = clopper_pearson(bridged, n)
+    more = ("curve", "spectra") if data == "ring8" else ("spectra",)
     agreement = Agreement.supported if followed else Agreement.open
     if bridged < n or crossed < followed:
         agreement = Agreement.contradicted
@@ -188,9 +194,9 @@ def _one(rows: Sequence[Row], data: str) -> Part:
             ],
             rows=[[str(seed), *_numbers_of_one(m)] for seed, m in found.items()],
         ),
-        draw=partial(_drawn, found[0]),
-        alt="Samples and gaps, pairs of components, latent paths, joining curve and singular values",
-        caption=_caption(found[0], 0),
+        draw=partial(_drawn, found[0], more),
+        alt="Samples and gaps, pairs of components, latent paths and singular values",
+        caption=_caption(found[0], more),
     )
 
 
@@ -242,9 +248,9 @@ def _many(rows: Sequence[Row], data: str) -> Part:
             ),
         ],
         table=_mixture_table(found, oracle),
-        draw=partial(_drawn, found[0]),
-        alt="Samples and gaps, pairs of components, latent paths of experts and the joining curve",
-        caption=_caption(found[0], 0),
+        draw=partial(_drawn, found[0], ()),
+        alt="Samples and gaps, pairs of components and latent paths of experts",
+        caption=_caption(found[0], ()),
         samples=[_clouds(found, data)],
         samples_note="The first samples of every training. Behind each seed, what the test says.",
         folded={
@@ -290,29 +296,32 @@ def _experts(m: Mapping[str, Any]) -> Table:
 def _clouds(found: Mapping[int, Mapping[str, Any]], data: str) -> Any:
     real = found[0]["picture"]["real"]
     clouds = {
-        f"seed {seed}: {VERDICTS[m['verdict']]}": m["picture"]["generated"][:250]
+        f"seed {seed}: {VERDICTS[m['verdict']]}": m["picture"]["generated"][:_CLOUD]
         for seed, m in found.items()
     }
-    return point_panels(real[:250], clouds, prefix=f"{data}-clouds")
+    return point_panels(real[:_CLOUD], clouds, prefix=f"{data}-clouds")
 
 
-def _drawn(m: Mapping[str, Any], width_px: int) -> Figure:
+def _drawn(m: Mapping[str, Any], more: Sequence[str], width_px: int) -> Figure:
+    """The figure of a report, and of `more` (`curve`, `spectra`) what a page has room for."""
     found = drawn_again(m["picture"])
     spectra = spectra_again(m["spectra"])
+    if "curve" not in more:
+        found = replace(found, curve=None)
     with page_style():
         panels = bridge_panels(found, width_px)
-        if spectra.in_gap.size:
+        if "spectra" in more and spectra.in_gap.size:
             panels.append(Panel(lambda ax: plot_by_place(ax, spectra), 220, 220))
         return figure_of(arranged(width_px, panels))
 
 
-def _caption(m: Mapping[str, Any], seed: int) -> str:
+def _caption(m: Mapping[str, Any], more: Sequence[str]) -> str:
     picture = m["picture"]
     return _BRIDGE_CAPTION.format(
-        paths=_PATHS_CAPTION if picture["paths"]["labels"] else "No path was followed. ",
-        spectra=_SPECTRA_CAPTION if m["spectra"]["in_gap"] else "",
-        seed=seed,
-        points=len(picture["generated"]),
+        paths=_PATHS_CAPTION if picture["paths"]["labels"] else " No path was followed.",
+        curve=_CURVE_CAPTION if "curve" in more else "",
+        spectra=_SPECTRA_CAPTION if "spectra" in more and m["spectra"]["in_gap"] else "",
+        points=len(drawn_again(picture).generated),
     )
 
 
@@ -397,12 +406,13 @@ def _p(p: float | None) -> str:
 
 
 def _as_json(row: Row) -> Mapping[str, Any]:
-    """The numbers of a run without its pictures."""
-    c = row["configuration"]
-    left_out = ("picture", "spectra", "frames")
-    return {
-        "data": c["data"],
-        "kind": c["kind"],
-        "seed": c["seed"],
-        **{k: v for k, v in row["measured"].items() if k not in left_out},
-    }
+    """The numbers of a run that the page's sentences rest on."""
+    c, m = row["configuration"], row["measured"]
+    names = ("verdict", "mass", "crossed", "followed", "spanning", "covered", "off_data", "left")
+    out = {k: c[k] for k in ("data", "kind", "seed")} | {k: m[k] for k in names if k in m}
+    if "spaces" in m:
+        out["spaces"] = {
+            name: {k: found[k] for k in ("verdict", "halfway", "needed")}
+            for name, found in m["spaces"].items()
+        }
+    return out

@@ -24,8 +24,10 @@ if TYPE_CHECKING:
 
 __all__ = ["drawn_again", "kept", "kept_spectra", "spectra_again"]
 
-_POINTS: Final = 500  # of each kind in a scatter
-_BEHIND: Final = 150
+_POINTS: Final = 160  # of each kind in a scatter
+_BEHIND: Final = 60
+_PATHS: Final = 4
+_EVERY: Final = 2  # of the scales of a curve
 _DIGITS: Final = 4  # significant: more than a pixel of a page
 
 
@@ -75,11 +77,12 @@ def kept(found: BridgeMass) -> dict[str, Any]:
 def drawn_again(picture: Mapping[str, Any]) -> BridgeMass:
     """A measurement that draws what was kept, and knows nothing else."""
     value, low, high = picture["bridge_mass"]
-    shown = np.array(picture["generated"])
+    shown = np.array(picture["generated"])[:_POINTS]
     paths = None
     if "paths" in picture:
         p = picture["paths"]
-        labels = np.array(p["labels"], dtype=np.int64).reshape(-1, 65)
+        labels = np.array(p["labels"], dtype=np.int64).reshape(-1, 65)[:_PATHS]
+        between = np.array(p["between"]).reshape(-1, 3)
         paths = LatentPaths(
             quantities={},
             because=p["because"],
@@ -91,10 +94,10 @@ def drawn_again(picture: Mapping[str, Any]) -> BridgeMass:
             strip=Strip(
                 t=np.linspace(0.0, 1.0, 65),
                 labels=labels,
-                between=np.array(p["between"]).reshape(-1, 3),
-                speed=np.array(p["speed"]).reshape(-1, 64),
-                track=np.array(p["track"]).reshape(-1, 65, 2),
-                backdrop=np.array(p["backdrop"]).reshape(-1, 2),
+                between=between[between[:, 0] < _PATHS],
+                speed=np.array(p["speed"]).reshape(-1, 64)[:_PATHS],
+                track=np.array(p["track"]).reshape(-1, 65, 2)[:_PATHS],
+                backdrop=np.array(p["backdrop"]).reshape(-1, 2)[:_BEHIND],
             ),
             expert_table=np.array(p["table"]),
         )
@@ -102,9 +105,9 @@ def drawn_again(picture: Mapping[str, Any]) -> BridgeMass:
     if "curve" in picture:
         c = picture["curve"]
         curve = JoiningCurve(
-            scale=np.array(c["scale"]),
-            generated=np.array(c["generated"]),
-            real=np.array(c["range"]),
+            scale=np.array(c["scale"])[::_EVERY],
+            generated=np.array(c["generated"])[::_EVERY],
+            real=np.array(c["range"])[:, ::_EVERY],
             points=c["points"],
         )
     return BridgeMass(
@@ -117,11 +120,11 @@ def drawn_again(picture: Mapping[str, Any]) -> BridgeMass:
         threshold=picture["threshold"],
         ambiguity=np.zeros(len(shown)),
         null_ambiguity=np.zeros(0),
-        bridging=np.array(picture["bridging"], dtype=bool),
+        bridging=np.array(picture["bridging"], dtype=bool)[:_POINTS],
         pairs=np.array(picture["pairs"]),
         joined=np.array(picture["joined"], dtype=bool),
         generated=shown,
-        real=np.array(picture["real"]),
+        real=np.array(picture["real"])[:_POINTS],
         paths=paths,
         curve=curve,
     )

@@ -181,7 +181,7 @@ def _widths(ax: Axes, found: LatentPaths) -> None:
     jumps = len(found.leave) - len(width)
     if len(width):
         logs = np.log10(np.maximum(width, np.finfo(float).tiny))
-        ax.hist(logs, bins=40, color=GENERATOR)
+        ax.hist(logs, bins=24, color=GENERATOR)
         middle = float(np.median(logs))
         reference(ax, middle)
         text, right = f"half: at most {10**middle:.1%}", middle > 0.5 * (logs.min() + logs.max())

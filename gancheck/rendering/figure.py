@@ -47,6 +47,7 @@ _STYLES: Final = _words(
     "stroke-opacity fill-opacity opacity fill-rule clip-rule text-anchor font-size font-weight "
     "font-style stroke-miterlimit"
 )
+_NO_TURN = re.compile(r"rotate\(-?0(\.0*)? [^)]*\)")
 _NUMBER = re.compile(r"-?\d+\.\d+(?:e-?\d+)?")
 _CLASS = {light: name for name, (light, _) in PALETTE.items()} | {
     "#000000": "ink",
@@ -191,6 +192,8 @@ class _Rewriter:
                 out.update(_declarations(value))
             elif name == "d":
                 out["d"] = _path(value)
+            elif name == "transform" and _NO_TURN.fullmatch(value.strip()):
+                continue  # matplotlib turns every text, most by nothing
             elif name in _ATTRIBUTES:
                 exact = name == "transform" and ("matrix" in value or "scale" in value)
                 out[name] = value if exact else _short(value)

@@ -128,3 +128,17 @@ def test_the_style_ends_with_its_block() -> None:
     with figures.page_style():
         assert mpl.rcParams["text.color"] == figures.INK
     assert mpl.rcParams["text.color"] == before
+
+
+def test_a_text_that_is_not_turned_carries_no_turn_and_one_that_is_keeps_it() -> None:
+    with figures.page_style():
+        figure, ax = figures.new_figure(340, 200)
+        ax.text(0.5, 0.5, "level")
+        ax.text(0.2, 0.5, "turned", rotation=90)
+    found = str(inline_svg(figure, prefix="t", alt="texts"))
+    (level,) = re.findall(r"<text[^>]*>level", found)
+    (turned,) = re.findall(r"<text[^>]*>turned", found)
+    assert "rotate" not in level
+    assert "x=" in level
+    assert "rotate(-90" in turned
+    assert "rotate(-0 " not in found
