@@ -1,4 +1,4 @@
-"""The commands: prove, derive, train, diagnose, inspect, init, audit, compare, explain.
+"""The commands: prove, derive, train, sweep, diagnose, inspect, init, audit, compare, explain, doctor.
 
 Each imports what it needs inside itself, so that `--help` loads neither torch nor sympy. Results go
 to stdout, progress and errors to stderr. Exit codes: 0 completed; 1 completed, and a finding at or
@@ -50,7 +50,7 @@ from gancheck.cli_options import (
     Seed,
     Stamp,
 )
-from gancheck.cli_train import train
+from gancheck.cli_train import doctor, sweep, train
 from gancheck.derive import WholeTokens, derived
 
 __all__ = ["app", "main"]
@@ -144,6 +144,8 @@ def derive(
 
 
 app.command()(train)
+app.command()(sweep)
+app.command()(doctor)
 
 
 @app.command()

@@ -1,4 +1,4 @@
-"""The commands that train: one recipe, and what recipes there are.
+"""The commands that train, and what there is to train with: train, sweep, doctor.
 
 Declared apart from `gancheck.cli`, which registers them; heavy imports are inside each.
 """
@@ -13,10 +13,10 @@ from typing import Annotated
 
 import typer
 
-from gancheck.cli_endings import answering
+from gancheck.cli_endings import answering, progress
 from gancheck.cli_options import Device, Json  # noqa: TC001
 
-__all__ = ["train"]
+__all__ = ["doctor", "sweep", "train"]
 
 
 class TrainingPrecision(StrEnum):
@@ -119,3 +119,39 @@ def _print_recipes(*, as_json: bool) -> None:
         return
     for recipe in RECIPES.values():
         typer.echo(f"{recipe.name}\n    {recipe.description}")
+
+
+def sweep(
+    file: Annotated[Path, typer.Argument(help="TOML: recipes, seeds, set, diagnostics, plan.")],
+    *,
+    out: Annotated[Path, typer.Option("--out", help="Folder of the runs and of the table.")],
+    device: Device = "auto",
+    as_json: Json = False,
+) -> None:
+    """Train and diagnose recipes over seeds; the same command goes on after an interruption."""
+    again = f"gancheck sweep {shlex.quote(str(file))} --out {shlex.quote(str(out))}"
+    with answering(again):
+        from gancheck.sweep import perform, read_sweep
+
+        found = perform(read_sweep(file), out, device=device, progress=progress)
+        if as_json:
+            typer.echo((out / "sweep.json").read_text(), nl=False)
+        else:
+            typer.echo("\n".join(found.lines()))
+            typer.echo(f"table: {out / 'sweep.csv'}")
+
+
+def doctor(*, as_json: Json = False) -> None:
+    """Say what is there: versions, devices, engines, extras, data; exit 1 where a base part lacks."""
+    with answering():
+        from gancheck.doctor import examine
+
+        found = examine()
+        if as_json:
+            typer.echo(json.dumps([check.to_dict() for check in found], indent=2))
+        else:
+            for check in found:
+                mark = "yes" if check.there else "no "
+                typer.echo(f"{check.group:8} {check.name:14} {mark}  {check.detail}")
+        lacking = any(check.group == "package" and not check.there for check in found)
+        raise typer.Exit(1 if lacking else 0)

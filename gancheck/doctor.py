@@ -1,0 +1,114 @@
+"""What is there of all that gancheck can use: versions, devices, engines, extras, data?
+
+Nothing here is needed for the rest; a missing part is named with what to install.
+"""
+
+from __future__ import annotations
+
+import importlib.util
+import os
+import platform
+import shutil
+from dataclasses import dataclass
+from importlib import metadata
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+__all__ = ["Check", "examine"]
+
+_BASE = ("torch", "numpy", "scipy", "sympy", "pandas", "matplotlib", "pydantic", "safetensors")
+_EXTRAS = (
+    ("flint", "python-flint", "rigorous", "certified enclosures of real numbers in proofs"),
+    ("z3", "z3-solver", "rigorous", "a second opinion on proofs: gancheck prove --second-opinion"),
+    ("sklearn", "scikit-learn", "data", "the handwritten digits"),
+    ("onnxruntime", "onnxruntime", "onnx", "running ONNX generators in an audit"),
+)
+_FASHION = Path("/usr/share/datasets/fashion-mnist")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Check:
+    """One thing that was looked for.
+
+    Attributes:
+        group: package, device, engine, extra or data.
+        name: of the thing.
+        there: whether it is.
+        detail: its version or place; where it is missing, what it is for and how to get it.
+    """
+
+    group: str
+    name: str
+    there: bool
+    detail: str
+
+    def to_dict(self) -> dict[str, Any]:
+        """The four fields, as JSON."""
+        return {name: getattr(self, name) for name in self.__slots__}
+
+
+def examine() -> list[Check]:
+    """Look for everything; takes as long as importing torch does."""
+    return [*_packages(), *_devices(), *_engines(), *_extras(), *_data()]
+
+
+def _packages() -> Iterator[Check]:
+    yield Check(group="package", name="python", there=True, detail=platform.python_version())
+    for name in ("gancheck", *_BASE):
+        found = _version(name)
+        lacking = f"needed; type: pip install {name}"
+        yield Check(group="package", name=name, there=bool(found), detail=found or lacking)
+
+
+def _devices() -> Iterator[Check]:
+    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
+    yield Check(group="device", name="cpu", there=True, detail=f"{cores} cores")
+    import torch
+
+    count = torch.cuda.device_count() if torch.cuda.is_available() else 0
+    for index in range(count):
+        memory = torch.cuda.get_device_properties(index).total_memory / 2**30
+        detail = f"{torch.cuda.get_device_name(index)}, {memory:.0f} GiB"
+        yield Check(group="device", name=f"cuda:{index}", there=True, detail=detail)
+    if not count:
+        why = "this torch is built without CUDA" if torch.version.cuda is None else "none is seen"
+        yield Check(group="device", name="cuda", there=False, detail=f"{why}; the CPU does it all")
+
+
+def _engines() -> Iterator[Check]:
+    yield Check(group="engine", name="sympy", there=True, detail="proves; always there")
+    for name, what in (("coqc", "gancheck prove --kernel (Debian: coq)"),):
+        place = shutil.which(name)
+        yield Check(group="engine", name=name, there=bool(place), detail=place or f"for {what}")
+
+
+def _extras() -> Iterator[Check]:
+    for module, package, extra, what in _EXTRAS:
+        there = importlib.util.find_spec(module) is not None
+        lacking = f"for {what}; type: pip install 'gancheck[{extra}]'"
+        yield Check(
+            group="extra", name=package, there=there, detail=_version(package) if there else lacking
+        )
+
+
+def _data() -> Iterator[Check]:
+    own = os.environ.get("GANCHECK_DATA")
+    if own is not None:
+        there = Path(own).is_dir()
+        detail = own if there else f"{own} is no folder"
+        yield Check(group="data", name="GANCHECK_DATA", there=there, detail=detail)
+    there = _FASHION.is_dir()
+    lacking = "for fashion recipes; type: apt install dataset-fashion-mnist"
+    yield Check(
+        group="data", name="fashion-mnist", there=there, detail=str(_FASHION) if there else lacking
+    )
+
+
+def _version(package: str) -> str:
+    try:
+        return metadata.version(package)
+    except metadata.PackageNotFoundError:
+        return ""

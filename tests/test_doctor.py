@@ -1,0 +1,57 @@
+"""The doctor names what is there and what to install for what is not."""
+
+from __future__ import annotations
+
+import importlib.util
+from typing import TYPE_CHECKING
+
+import torch
+
+from gancheck import doctor
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    import pytest
+
+
+def found() -> dict[str, doctor.Check]:
+    return {check.name: check for check in doctor.examine()}
+
+
+def test_base_packages_are_there_with_their_versions() -> None:
+    there = found()
+    assert there["torch"].detail.startswith(torch.__version__.partition("+")[0])
+    assert all(check.there for check in there.values() if check.group == "package")
+    assert there["cpu"].there
+
+
+def test_what_is_missing_says_what_it_is_for_and_how_to_get_it(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    real = importlib.util.find_spec
+    monkeypatch.setattr(
+        importlib.util, "find_spec", lambda name: None if name == "sklearn" else real(name)
+    )
+    monkeypatch.setattr(doctor, "_FASHION", tmp_path / "none")
+    monkeypatch.setattr("shutil.which", lambda name: None)
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: False)
+    monkeypatch.setenv("GANCHECK_DATA", str(tmp_path / "nowhere"))
+    lacking = {name: check for name, check in found().items() if not check.there}
+    assert "pip install 'gancheck[data]'" in lacking["scikit-learn"].detail
+    assert "apt install dataset-fashion-mnist" in lacking["fashion-mnist"].detail
+    assert "prove --kernel" in lacking["coqc"].detail
+    assert "is no folder" in lacking["GANCHECK_DATA"].detail
+    assert "the CPU does it all" in lacking["cuda"].detail
+    assert set(lacking["cuda"].to_dict()) == {"group", "name", "there", "detail"}
+
+
+def test_a_graphics_card_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
+    class Properties:
+        total_memory = 80 * 2**30
+
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: True)
+    monkeypatch.setattr(torch.cuda, "device_count", lambda: 1)
+    monkeypatch.setattr(torch.cuda, "get_device_name", lambda index: "A card")
+    monkeypatch.setattr(torch.cuda, "get_device_properties", lambda index: Properties())
+    assert found()["cuda:0"].detail == "A card, 80 GiB"
