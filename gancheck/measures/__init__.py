@@ -12,28 +12,44 @@ from types import ModuleType
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from gancheck.measures.averages import averages
+    from gancheck.measures.channels import normalisation_channels
+    from gancheck.measures.clipping import clipping
     from gancheck.measures.connectivity import bridge_mass
     from gancheck.measures.coverage import coverage
     from gancheck.measures.density_ratio import density_ratio
     from gancheck.measures.distances import distances
+    from gancheck.measures.finite import finite_numbers
     from gancheck.measures.gradients import gradients
+    from gancheck.measures.initialisation import untrained_tensors
     from gancheck.measures.latent_paths import latent_paths
     from gancheck.measures.line_sampling import gap_mass
     from gancheck.measures.lipschitz import lipschitz
     from gancheck.measures.local_dimension import local_dimension
     from gancheck.measures.memorisation import memorisation
+    from gancheck.measures.optimizer_state import optimizer_states
     from gancheck.measures.path import path_angle
+    from gancheck.measures.penalised_norms import penalised_norms
     from gancheck.measures.rotation import rotation
+    from gancheck.measures.schedule import training_schedule
     from gancheck.measures.spanning_tree import emst
+    from gancheck.measures.spectral_consistency import spectral_consistency
     from gancheck.measures.spectrum import hessian_spectrum
     from gancheck.measures.stability import local_stability
+    from gancheck.measures.tensor_copies import tensor_copies
+    from gancheck.measures.weight_norms import weight_norms
+    from gancheck.measures.weight_rank import weight_rank
+    from gancheck.measures.weight_scale import weight_scale
 
 __all__ = [
+    "averages",
     "bridge_mass",
+    "clipping",
     "coverage",
     "density_ratio",
     "distances",
     "emst",
+    "finite_numbers",
     "gap_mass",
     "gradients",
     "hessian_spectrum",
@@ -42,16 +58,29 @@ __all__ = [
     "local_dimension",
     "local_stability",
     "memorisation",
+    "normalisation_channels",
+    "optimizer_states",
     "path_angle",
+    "penalised_norms",
     "rotation",
+    "spectral_consistency",
+    "tensor_copies",
+    "training_schedule",
+    "untrained_tensors",
+    "weight_norms",
+    "weight_rank",
+    "weight_scale",
 ]
 
 _HOME = {
+    "averages": "averages",
     "bridge_mass": "connectivity",
+    "clipping": "clipping",
     "coverage": "coverage",
     "density_ratio": "density_ratio",
     "distances": "distances",
     "emst": "spanning_tree",
+    "finite_numbers": "finite",
     "gap_mass": "line_sampling",
     "gradients": "gradients",
     "hessian_spectrum": "spectrum",
@@ -60,8 +89,18 @@ _HOME = {
     "local_dimension": "local_dimension",
     "local_stability": "stability",
     "memorisation": "memorisation",
+    "normalisation_channels": "channels",
+    "optimizer_states": "optimizer_state",
     "path_angle": "path",
+    "penalised_norms": "penalised_norms",
     "rotation": "rotation",
+    "spectral_consistency": "spectral_consistency",
+    "tensor_copies": "tensor_copies",
+    "training_schedule": "schedule",
+    "untrained_tensors": "initialisation",
+    "weight_norms": "weight_norms",
+    "weight_rank": "weight_rank",
+    "weight_scale": "weight_scale",
 }
 
 

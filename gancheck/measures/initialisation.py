@@ -30,7 +30,7 @@ Glorot and Bengio (2010), He et al. (2015), Saxe et al. (2014) and Radford et al
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Literal
 
 import numpy as np
@@ -65,6 +65,7 @@ _WINDOW = 7.0  # standard errors between the ends of what a test of the spread a
 _COINCIDENCE = 1e-3  # chance of meeting a normal law below which it is believed
 _NORMAL_LAWS = 8  # on the list, of one tensor
 _FEWEST_ROWS = 8  # and columns, from which the law of the largest singular value is at its limit
+_MIGHT = 1e-3  # p-value of a law that may be the right one beside a better fitting one
 _HOPELESS = 1e-12  # p-value at which the sorting is spared; no correction brings it above 1 %
 _ORTHOGONAL = 1e-5  # relative, of float32: rows of an orthogonal draw differ by some 1e-6
 
@@ -145,9 +146,11 @@ def untrained_tensors(
             player=player.name,
             place=player.place(name),
             numbers=tensor.numel(),
-            law=fit.law,
+            law=next((w for w in fit.normal if (player.name, w) in believed), fit.law),
             p=fit.p,
-            state=_state(tensor.numel(), fit, fits, (player.name, fit.law) in believed),
+            state=_state(
+                tensor.numel(), fit, fits, any((player.name, law) in believed for law in fit.normal)
+            ),
         )
         for (player, name, tensor, fit), fits in zip(held, fitting, strict=True)
     ]
@@ -189,8 +192,9 @@ def _believed(
     for (player, numbers, fit), fits in zip(held, fitting, strict=True):
         if fits and fit.kind == "normal":
             chance = min(1.0, _WINDOW / (math.sqrt(2.0 * numbers) * math.log(10.0)))
-            key = (player, fit.law)
-            chances[key] = chances.get(key, float(_NORMAL_LAWS)) * chance
+            for law in fit.normal:
+                key = (player, law)
+                chances[key] = chances.get(key, float(_NORMAL_LAWS)) * chance
     return {key for key, chance in chances.items() if chance < _COINCIDENCE}
 
 
@@ -244,6 +248,7 @@ class _Fit:
     law: str
     kind: Literal["uniform", "normal", "orthogonal", "constant", ""]
     p: float
+    normal: tuple[str, ...] = ()  # every normal law that might be it
 
 
 _NONE = _Fit("", "", 0.0)
@@ -284,7 +289,10 @@ def _best(layer: Layer, last: str, tensor: Tensor) -> _Fit:
         for law, p in near
     ]
     best = max(fits, key=lambda fit: fit.p)
-    return best if best.p > 0.0 else _NONE
+    if best.p <= 0.0:
+        return _NONE
+    # of square layers several laws have one spread: which is meant the other layers tell
+    return replace(best, normal=tuple(f.law for f in fits if f.kind == "normal" and f.p >= _MIGHT))
 
 
 def _square(tensor: Tensor) -> Tensor | None:

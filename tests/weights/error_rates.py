@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import sys
 from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from itertools import product
 from typing import Any
 
@@ -27,7 +27,7 @@ Net = nn.Sequential
 Draw = Callable[[torch.Tensor], Any]
 
 LATENT, SIDE = 16, 16
-STEPS = (5, 20, 100, 500)
+STEPS = (5, 20, 100)
 
 
 def _mlp(width: int) -> Net:
@@ -95,13 +95,14 @@ OPTIMIZERS: dict[str, Callable[[Any], torch.optim.Optimizer]] = {
 
 def drawn(make: Callable[[], Net], law: Draw | None, seed: int) -> Net:
     """A network whose matrices and kernels follow one law; its other tensors torch's default."""
-    torch.manual_seed(seed)
-    net = make()
-    if law is not None:
-        for p in net.parameters():
-            if p.dim() >= 2:
-                with torch.no_grad():
-                    law(p)
+    with torch.random.fork_rng():
+        torch.manual_seed(seed)
+        net = make()
+        if law is not None:
+            for p in net.parameters():
+                if p.dim() >= 2:
+                    with torch.no_grad():
+                        law(p)
     return net
 
 
@@ -123,16 +124,12 @@ def fresh(
     makers: dict[str, Callable[[], Net]], laws: dict[str, Any], count: int
 ) -> Iterator[tuple[str, str, Counter[str]]]:
     """(network, law, what was said of so many fresh ones)."""
-    for name, make in makers.items():
-        for law, draw in laws.items():
-            yield (
-                name,
-                law,
-                Counter(
-                    said(of_nets(generator=drawn(make, draw, seed)))["generator"]
-                    for seed in range(count)
-                ),
-            )
+    for number, ((name, make), (law, draw)) in enumerate(product(makers.items(), laws.items())):
+        first = 1000 * (number + 1)  # no two networks share a draw
+        yield name, law, Counter(
+            said(of_nets(generator=drawn(make, draw, seed)))["generator"]
+            for seed in range(first, first + count)
+        )  # fmt: skip
 
 
 def played(
@@ -157,7 +154,7 @@ def played(
 
 
 def trained(
-    laws: dict[str, Any], count: int
+    laws: dict[str, Any], count: int, *, optimizers: Iterable[str] = tuple(OPTIMIZERS)
 ) -> tuple[dict[tuple[str, str, int], Counter[str]], dict[str, tuple[int, int]]]:
     """Games of every pair: what GC102 says on the way, and what all others say at the end.
 
@@ -168,13 +165,13 @@ def trained(
     out: dict[tuple[str, str, int], Counter[str]] = {}
     others: dict[str, list[int]] = {}
     shelf = {c: d for c, d in content.diagnostics("weights").items() if c != "GC102"}
-    for (optimizer, make), (law, draw) in product(OPTIMIZERS.items(), laws.items()):
+    for optimizer, (law, draw) in product(optimizers, laws.items()):
         for (g_name, d_name), seed in product(
             zip(GENERATORS, list(CRITICS) * 2, strict=True), range(count)
         ):
             g = drawn(GENERATORS[g_name], draw, seed)
             d = drawn(CRITICS[d_name], draw, seed + 1000)
-            for steps in played(g, d, make, seed):
+            for steps in played(g, d, OPTIMIZERS[optimizer], seed):
                 tally = out.setdefault((optimizer, law, steps), Counter())
                 tally.update(said(of_nets(generator=g, discriminator=d)).values())
             for code, verdict in _verdicts(shelf, of_nets(generator=g, discriminator=d)):
@@ -258,4 +255,4 @@ def main(count: int) -> None:
 
 
 if __name__ == "__main__":
-    main(int(sys.argv[1]) if len(sys.argv) > 1 else 3)
+    main(int(sys.argv[1]) if len(sys.argv) > 1 else 4)
