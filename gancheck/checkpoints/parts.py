@@ -40,6 +40,7 @@ _ROLES = (
     "weight_orig",
     "weight_u",
     "weight_v",
+    "weight_g",  # of the older weight norm, which is not built
     "weight",
     "bias",
 )
@@ -113,20 +114,34 @@ def parts_of(tensors: Mapping[str, TensorInfo]) -> Parts:
     loose: deque[str] = deque()
     whole: list[str] = []
     for key in kept:
-        role = next((r for r in _ROLES if key == r or key.endswith(f".{r}")), None)
-        if role is not None:
-            groups.setdefault(key[: len(key) - len(role)].rstrip("."), {})[role] = key
+        owner, role = _owner(key)
+        if role and role not in groups.get(owner, {}):
+            groups.setdefault(owner, {})[role] = key
         elif not is_floating(tensors[key].dtype):
             whole.append(key)
         else:
             loose.append(key)
     for name, keys in _nameless(loose, tensors):
-        groups.setdefault(name, {}).update(keys)
+        unused = name
+        while unused in groups:  # a weight of its owner's own may be called as a module is
+            unused += "'"
+        groups[unused] = keys
     place = {key: i for i, key in enumerate(tensors)}
     found = [_part(name, keys, tensors) for name, keys in groups.items()]
     found.sort(key=lambda part: min(place[key] for key in part.keys.values()))
     names = list(tensors)
     return Parts(tuple(found), tuple(whole), tied, names == sorted(names))
+
+
+def _owner(key: str) -> tuple[str, str]:
+    """The module that owns a key, and torch's name of it there; "" where it is none of torch's."""
+    owner, parametrized, rest = key.partition("parametrizations.")
+    if parametrized and (not owner or owner.endswith(".")):
+        return owner[:-1], parametrized + rest
+    for role in _ROLES:
+        if key == role or key.endswith(f".{role}"):
+            return key[: len(key) - len(role)][:-1], role
+    return "", ""
 
 
 def _once(tensors: Mapping[str, TensorInfo]) -> tuple[list[str], tuple[str, ...]]:
@@ -149,15 +164,21 @@ def _nameless(
     loose: Iterable[str], tensors: Mapping[str, TensorInfo]
 ) -> Iterator[tuple[str, dict[str, str]]]:
     """Weights under names of their owner's own: a matrix, then the vector that fits its outputs."""
-    last: tuple[str, TensorInfo] | None = None
+    last: dict[str, str] = {}
     for key in loose:
         info = tensors[key]
-        if len(info.shape) == 1 and last is not None and info.shape[0] in last[1].shape[:2]:
-            yield last[0], {"bias": key}
-            last = None
+        fits = last and len(info.shape) == 1 and info.shape[0] in tensors[last["weight"]].shape[:2]
+        if fits:
+            yield last["weight"], {**last, "bias": key}
+            last = {}
             continue
-        yield key, {"weight": key}
-        last = (key, info) if len(info.shape) > 1 else None
+        if last:
+            yield last["weight"], last
+        last = {"weight": key} if len(info.shape) > 1 else {}
+        if not last:
+            yield key, {"weight": key}
+    if last:
+        yield last["weight"], last
 
 
 def _part(name: str, keys: dict[str, str], tensors: Mapping[str, TensorInfo]) -> Part:
