@@ -42,6 +42,7 @@ class Listing:
     tensors: list[Found] = field(default_factory=list)
     scalars: dict[str, Scalar] = field(default_factory=dict)
     classes: dict[Symbol, None] = field(default_factory=dict)
+    paths: set[tuple[str, ...]] = field(default_factory=set)  # of the tensors
 
 
 @dataclass(slots=True)
@@ -148,6 +149,12 @@ def _enter(parent: _Step, name: str | None, child: Value, holder: Symbol | None)
 def _leaf(listing: Listing, step: _Step) -> None:
     value = step.value
     if isinstance(value, View):
+        if step.path in listing.paths:
+            raise Refused(
+                f"two tensors have the one name {plain('.'.join(step.path))}: a reader keeps only the last",
+                subject=".".join(step.path),
+            )
+        listing.paths.add(step.path)
         listing.tensors.append(Found(step.path, value, step.holder))
     elif (
         isinstance(value, Scalar)

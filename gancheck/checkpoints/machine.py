@@ -351,6 +351,7 @@ class Machine:
             raise Refused(
                 f"reading this pickle the usual way would call {target}, which is no class and is not on the list of harmless functions",
                 subject=str(target),
+                way_out="load it where you trust its code and save its state_dict()",
             )
         self.count(len(arguments))
         if target.name == "_reconstructor" and arguments and isinstance(arguments[0], Symbol):
@@ -361,6 +362,8 @@ class Machine:
         (state,) = self._take(1)
         target = self._stack[-1]
         if isinstance(target, Table):
+            if target.attributes is not None:
+                raise Refused("the pickle sets the attributes of one dict twice")
             target.attributes = state
         elif isinstance(target, Instance):
             target.parts.append(state)

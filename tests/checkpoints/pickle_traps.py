@@ -71,6 +71,16 @@ PICKLES: dict[str, Trap] = {
     "a dict key without value": ("without a value", lambda: b"\x80\x02}(Nu."),
     "an item of a tuple": ("is no dict", lambda: b"\x80\x02)NNs."),
     "an append to a dict": ("is no list", lambda: b"\x80\x02}Na."),
+    "the attributes of a dict twice": (
+        "attributes of one dict twice",
+        lambda: b"\x80\x02ccollections\nOrderedDict\n)R}" + text("a") + b"Nsb}" + text("a") + b"Nsb.",
+    ),
+    "an object whose state is set again": (
+        "two tensors have the one name",
+        lambda: as_zip(
+            b"\x80\x02cmodels\nNet\n)\x81" + (tensor_pickle()[2:-1] + b"b") * 2 + b".", {"0": bytes(16)}
+        ),
+    ),
     "the state of a list": ("changes the state", lambda: b"\x80\x02]}b."),
     "the state of a number": ("changes the state", lambda: b"\x80\x02K\x01}b."),
     "the state of a function": ("changes the state", lambda: b"\x80\x02ctorch\nSize\n}b."),
