@@ -51,6 +51,9 @@ def train(
     deterministic: Annotated[
         bool, typer.Option("--deterministic", help="Deterministic kernels, or an error.")
     ] = False,
+    log: Annotated[
+        list[str] | None, typer.Option("--log", help="Also log to: tensorboard, wandb (offline).")
+    ] = None,
     diagnose_every: Annotated[
         int | None, typer.Option("--diagnose-every", help="Steps between looks at the live game.")
     ] = None,
@@ -75,6 +78,7 @@ def train(
         if listed:
             _print_recipes(as_json=as_json)
             return
+        from gancheck.loggers import logger
         from gancheck.recipe_file import changed, read_recipe, recipe_text
         from gancheck.rendering.terminal import training_bar
         from gancheck.runner import recipe_of_run, train_recipe
@@ -106,7 +110,7 @@ def train(
                 max_overhead=max_overhead,
                 resume=resume,
                 force=force,
-                callbacks=[advance],
+                callbacks=[advance, *(logger(name, out) for name in log or ())],
             )
         typer.echo(f"trained: {out}\nnext:    gancheck diagnose {shlex.quote(str(out))}")
 
