@@ -7,7 +7,8 @@ How it is measured
     stands for it, p-values are corrected by Holm over all tensors of the report. A tensor has
     moved where every law is rejected at 1 %. One that has not is untrained where it has at least
     1000 numbers and, for a normal law, so many tensors of its player fit it that chance would do
-    it once in a thousand; or where it is wholly 0 or 1 with 16. Others stay open.
+    it once in a thousand; or where it is wholly 0 or 1 with 16. Beside tensors that moved, one of a
+    normal law counts only where a move of 0.002 in each number would show. Others stay open.
 Verdicts
     failing: in a generator some tensor is untrained and none has moved: it is as it was drawn.
     warning: the same of another player; or single tensors are untrained beside others that moved,
@@ -26,7 +27,7 @@ Source: Massey (1951); Stephens (1970); Johnstone (2001).
 from __future__ import annotations
 
 from gancheck.diagnosis import Definition, Diagnostic, Finding, Verdict
-from gancheck.measures.initialisation import Initialisation, PlayerState, untrained_tensors
+from gancheck.measures.initialisation import FEWEST, Initialisation, PlayerState, untrained_tensors
 from gancheck.measures.weights import listed
 
 
@@ -49,13 +50,19 @@ def judge(found: Initialisation) -> Finding:
         if still
         else f"None of {len(found.tensors)} tensors is surely as it was drawn."
     )
+    either = [s for s in found.tensors if s.state == "open" and s.law and s.numbers >= FEWEST]
+    maybe = (
+        f" Fitting a law that a trained tensor may fit too: {listed(s.place.tensor for s in either)}."
+        if either
+        else ""
+    )
     return Finding(
         code="GC102",
         verdict=verdict,
         title=_TITLE_OPEN if verdict is Verdict.undecided else _title(whole, len(still)),
         because=(
             f"{because} {int(q['moved_tensors'].value)} have moved, "
-            f"{int(q['open_tensors'].value)} could be either."
+            f"{int(q['open_tensors'].value)} could be either.{maybe}"
         ),
         remedy=_REMEDIES[verdict],
         quantities=q,

@@ -13,8 +13,10 @@ chance: trained weights are bell-shaped, and their spread falls into the window 
 numbers, of width 7 / sqrt(2 n) on the log scale, with chance 7 / (sqrt(2 n) log 10) where nothing
 is known of it but its decade. So the normal laws of one player are believed where the product of
 these chances over all its tensors of one law, times the number of normal laws on the list, is below
-a thousandth. The share of trained tensors that are called untrained is measured
-(`docs/error_rates_weights.md`).
+a thousandth. And beside tensors that have moved, one that fits a normal law is called untrained
+only if a move of 0.002 in each of its numbers would have widened its spread visibly, which is ten
+steps of Adam at 2e-4 in one direction; else it stays open. The share of trained tensors that are
+called untrained is measured (`docs/error_rates_weights.md`).
 
 Laws: torch's default of Linear and every convolution, U(-1/sqrt(f), 1/sqrt(f)) with f the product
 of all sizes of the weight but the first (also for transposed convolutions, whose first size is that
@@ -63,6 +65,7 @@ FEWEST = 1000
 _FEWEST_CONSTANT = 16  # equal numbers that no training leaves equal by chance
 _WINDOW = 7.0  # standard errors between the ends of what a test of the spread accepts
 _COINCIDENCE = 1e-3  # chance of meeting a normal law below which it is believed
+_SEEN = 2e-3  # a move that ten steps of Adam at 2e-4 make
 _NORMAL_LAWS = 8  # on the list, of one tensor
 _FEWEST_ROWS = 8  # and columns, from which the law of the largest singular value is at its limit
 _MIGHT = 1e-3  # p-value of a law that may be the right one beside a better fitting one
@@ -141,6 +144,7 @@ def untrained_tensors(
     corrected = holm({str(i): fit.p for i, (*_, fit) in enumerate(held)})
     fitting = [corrected[str(i)].corrected >= alpha for i in range(len(held))]
     believed = _believed([(p.name, x.numel(), fit) for p, _, x, fit in held], fitting)
+    moving = {p.name for (p, *_), fits in zip(held, fitting, strict=True) if not fits}
     states = [
         TensorState(
             player=player.name,
@@ -149,7 +153,11 @@ def untrained_tensors(
             law=next((w for w in fit.normal if (player.name, w) in believed), fit.law),
             p=fit.p,
             state=_state(
-                tensor.numel(), fit, fits, any((player.name, law) in believed for law in fit.normal)
+                tensor.numel(),
+                fit,
+                fits,
+                any((player.name, law) in believed for law in fit.normal)
+                and (player.name not in moving or _unseen(tensor.numel(), fit.scale) <= _SEEN),
             ),
         )
         for (player, name, tensor, fit), fits in zip(held, fitting, strict=True)
@@ -196,6 +204,14 @@ def _believed(
                 key = (player, law)
                 chances[key] = chances.get(key, float(_NORMAL_LAWS)) * chance
     return {key for key, chance in chances.items() if chance < _COINCIDENCE}
+
+
+def _unseen(numbers: int, scale: float) -> float:
+    """The independent move of each number that leaves the spread of a normal law as it seems.
+
+    It adds its square to the variance, whose test sees half a window of standard errors.
+    """
+    return scale * math.sqrt(_WINDOW / 2.0 * math.sqrt(2.0 / numbers))
 
 
 def _state(numbers: int, fit: _Fit, fits: bool, believed: bool) -> State:  # noqa: FBT001
@@ -248,6 +264,7 @@ class _Fit:
     law: str
     kind: Literal["uniform", "normal", "orthogonal", "constant", ""]
     p: float
+    scale: float = 0.0  # of that law
     normal: tuple[str, ...] = ()  # every normal law that might be it
 
 
@@ -285,6 +302,7 @@ def _best(layer: Layer, last: str, tensor: Tensor) -> _Fit:
             law.name,
             law.kind,
             min(1.0, 3.0 * min(p, p_value(ordered, law, rounding=step), _edge(law, matrix, top))),
+            law.scale,
         )
         for law, p in near
     ]

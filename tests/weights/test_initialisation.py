@@ -190,3 +190,18 @@ def test_a_push_along_one_direction_is_seen_that_moves_each_number_by_a_twentiet
     moved = w + 0.12 * signs
     assert p_value(np.sort(moved.flatten().double().numpy()), law) > 1e-3
     assert edge_p(largest_singular(moved), 128, 256) < 1e-6
+
+
+def test_a_frozen_normal_layer_is_named_where_it_is_large_and_open_where_it_is_small() -> None:
+    for width, state in ((16, "open"), (160, "untrained")):
+        net = dcgan_generator(width=width)
+        with torch.no_grad():
+            net[0].weight.mul_(1.5)
+        finding = judged(generator=net)
+        states = {t.place.tensor: t.state for t in finding.measurement.tensors}
+        assert states["0.weight"] == "moved"
+        assert states["3.weight"] == state
+        if state == "untrained":
+            assert finding.verdict is Verdict.warning
+        else:
+            assert "may fit too: 3.weight" in finding.because
