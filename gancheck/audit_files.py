@@ -68,7 +68,7 @@ def audit_files(
     named = _named(told, indices)
     low = _of_weights(files, told, named, how, weights_codes, progress)
     top = climb(told, named, indices, data, held_out, how, wanted=bool(game_codes))
-    if how.level is not None and LEVELS.index(top.level) < LEVELS.index(how.level):
+    if game_codes and how.level and LEVELS.index(top.level) < LEVELS.index(how.level):
         raise ValueError(f"the level {how.level} is not reached: {'; '.join(top.why_not)}")
     title = " and ".join(path.name for path in files[:2]) + (
         f" and {len(files) - 2} more" if len(files) > 2 else ""

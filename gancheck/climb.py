@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import hashlib
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
 import torch
 
@@ -69,21 +69,19 @@ class Settings:
         """Whether a level may be climbed to."""
         return self.level is None or LEVELS.index(level) <= LEVELS.index(self.level)
 
-    def chosen(self, level: str) -> list[str]:
+    def chosen(self, level: Literal["weights", "game"]) -> list[str]:
         """The codes of `weights` or `game` that are to run.
 
         Raises:
             ValueError: a code that is on no shelf.
         """
-        shelf = content.diagnostics("weights" if level == "weights" else "game")
+        shelf = content.diagnostic_codes(level)
         if self.codes is None:
-            return list(shelf)
-        known = {**content.diagnostics("weights"), **content.diagnostics("game")}
+            return shelf
+        known = [*content.diagnostic_codes("game"), *content.diagnostic_codes("weights")]
         for code in self.codes:
             if code not in known:
-                raise ValueError(
-                    f"unknown diagnostic {code!r}; the shelf has {', '.join(sorted(known))}"
-                )
+                raise ValueError(f"unknown diagnostic {code!r}; the shelf has {', '.join(known)}")
         return [code for code in self.codes if code in shelf]
 
 

@@ -11,6 +11,7 @@ import pytest
 import torch
 from torch import nn
 
+from gancheck import content
 from gancheck.audit_files import Settings, audit_files
 from gancheck.checkpoints import Refused, load_tensors, write_manifest
 from gancheck.diagnosis import Plan, Verdict
@@ -76,6 +77,16 @@ def test_any_number_of_files_is_taken(gan: Path, count: int, tmp_path: Path) -> 
     report = audit_files(files, settings=settings(codes=["GC101"]))
     assert len(report.provenance["read"]) == count
     assert report["GC101"].verdict is Verdict.sound
+
+
+@pytest.mark.parametrize("which", ["weights", "game"])
+def test_codes_by_file_names_are_those_of_the_shelf(which: Any) -> None:
+    assert content.diagnostic_codes(which) == list(content.diagnostics(which))
+
+
+def test_a_level_that_no_chosen_diagnostic_needs_is_no_error(gan: Path) -> None:
+    report = audit_files(both(gan), settings=settings(codes=["GC101"], level="game"))
+    assert level(report) == ("weights", "")
 
 
 def test_no_file_and_unknown_codes_are_wrong_use(gan: Path) -> None:

@@ -23,7 +23,14 @@ if TYPE_CHECKING:
     from gancheck.diagnosis import Diagnostic
     from gancheck.theory.theorem import Theorem
 
-__all__ = ["BrokenShelf", "diagnostic_text", "diagnostics", "kernel_file", "theorems"]
+__all__ = [
+    "BrokenShelf",
+    "diagnostic_codes",
+    "diagnostic_text",
+    "diagnostics",
+    "kernel_file",
+    "theorems",
+]
 
 T = TypeVar("T")
 _HERE = Path(__file__).resolve().parent
@@ -79,6 +86,17 @@ def diagnostics(level: Literal["weights", "game"] | None = None) -> dict[str, Di
             )
         found[diagnostic.code] = diagnostic
     return dict(sorted(found.items()))
+
+
+def diagnostic_codes(level: Literal["weights", "game"]) -> list[str]:
+    """The codes of a level by the names of the shelf's files, without importing one."""
+    package = _shelf("diagnostics", _checkout())
+    names = sorted(info.name for info in pkgutil.iter_modules(package.__path__))
+    return [
+        name.partition("_")[0].upper()
+        for name in names
+        if not name.startswith("_") and _of_weights(name) == (level == "weights")
+    ]
 
 
 def _of_weights(name: str) -> bool:

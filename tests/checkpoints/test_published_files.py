@@ -22,6 +22,7 @@ from gancheck.checkpoints import (
     write_manifest,
 )
 from gancheck.checkpoints.load import load_tensors
+from gancheck.checkpoints.witness import DISAGREES, witness
 from gancheck.inspecting import inspect_files
 from tests.checkpoints.test_pair import filled
 from tests.checkpoints.test_reading import same_bits
@@ -223,3 +224,38 @@ def test_describing_the_corpus_prints_within_a_terminal(corpus: Path) -> None:
         page = describe(read(path))
         assert path.name in page
         assert page.isprintable() or set(page) - {"\n"} <= set(map(chr, range(32, 127))) | set("…")
+
+
+def test_the_published_wgan_gp_pair_is_the_one_that_was_trained(
+    corpus: Path, tmp_path: Path
+) -> None:
+    """Its strides are no weight's; the running statistics of its file witness the proposed ones."""
+    sample = corpus.parent / "data" / "mnist_4k.npz"
+    if not sample.is_file():
+        pytest.skip("no data/mnist_4k.npz beside the corpus")
+    draft = write_manifest([corpus / "ryhan_wgangp_G.pth", corpus / "ryhan_wgangp_critic.pth"])
+    for inferred in ('adapter = "dcgan"', "size = 64", "shape = [1, 28, 28]"):
+        assert any(line.startswith(inferred) for line in draft.splitlines())
+    told = {"d_output": '"logit"', "kind": '"wgan-gp"'}
+    gaps: dict[str, list[float]] = {}
+    for hidden, d_hidden, law in (
+        ("relu", "leaky_relu:0.2", "normal"),
+        ("leaky_relu:0.2", "leaky_relu:0.2", "normal"),
+        ("relu", "relu", "normal"),
+        ("relu", "leaky_relu:0.2", "uniform"),
+    ):
+        answers = {"hidden": f'"{hidden}"', "d_hidden": f'"{d_hidden}"', "law": f'"{law}"'}
+        (tmp_path / "gancheck.toml").write_text(filled(draft, **answers, **told))
+        pair = load_pair(read_manifest(tmp_path / "gancheck.toml"))
+        z = pair.noise().sample(512, torch.Generator().manual_seed(0)).float()
+        with torch.no_grad():
+            fake = pair.generator(z)
+        real = load_real(sample, range=pair.range, shape=pair.shape).data[::8]
+        found = [
+            witness(pair.generator, z).worst,
+            witness(pair.discriminator, real.reshape(-1, *pair.sample_shape), fake).worst,
+        ]
+        gaps[f"{hidden} {d_hidden} {law}"] = found
+    right, *wrong = gaps.values()
+    assert max(right) < 0.2
+    assert all(max(found) > DISAGREES for found in wrong), gaps
