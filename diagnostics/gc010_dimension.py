@@ -51,6 +51,9 @@ def judge(found: LocalDimension, *, thin: float = 0.5, wasted: float = 0.25) -> 
     title = _TITLES[verdict]
     if verdict is Verdict.warning and not fewer:
         title = "Some latent directions move nothing"
+    remedy = _REMEDIES[verdict]
+    if verdict is Verdict.undecided and fewer is False and found.skipped:
+        title, remedy = _UNRANKED  # more samples would not tell
     return Finding(
         code="GC010",
         verdict=verdict,
@@ -60,7 +63,7 @@ def judge(found: LocalDimension, *, thin: float = 0.5, wasted: float = 0.25) -> 
             for part in (_samples(found), _jacobian(found), _in_gaps(found), _density(found))
             if part
         ),
-        remedy=_REMEDIES[verdict],
+        remedy=remedy,
         quantities=q,
         theorems=diagnostic.theorems,
         measurement=found,
@@ -158,6 +161,10 @@ _TITLES = {
     Verdict.warning: "The samples lie in far fewer dimensions than the data",
     Verdict.undecided: "The dimensions cannot be told apart from the line",
 }
+_UNRANKED = (
+    "The samples lie in at least half the data's dimensions; how latents move them is not known",
+    "A generator that torch can differentiate, with at most 1024 latents or outputs, would tell it.",
+)
 _REMEDIES = {
     Verdict.sound: "",
     Verdict.warning: "See GC006 for modes that shrank; look for dead units, or use fewer latents.",

@@ -12,9 +12,12 @@ import torch
 from torch import nn
 
 from gancheck import content
+from gancheck.audit import diagnose
 from gancheck.audit_files import Settings, audit_files
 from gancheck.checkpoints import Refused, load_tensors, write_manifest
 from gancheck.diagnosis import Plan, Verdict
+from gancheck.games import latents
+from gancheck.games.generator_only import GeneratorOnly
 from tests.checkpoints.hostile import saved
 from tests.checkpoints.test_pair import filled
 
@@ -263,6 +266,23 @@ def test_data_that_cannot_be_used_are_an_error_and_no_lower_level(
     given: dict[str, Path] = {"data": gan / "real.npz", which: tmp_path / "wrong.npz"}
     with pytest.raises(Refused, match=re.escape("has samples of shape [9, 9]")):
         audit_files(both(gan), manifest=gan / "gancheck.toml", settings=settings(), **given)
+
+
+def test_a_generator_without_a_derivative_is_judged_by_its_samples() -> None:
+    class Outside(nn.Module):
+        without_derivative = "it runs elsewhere"
+
+        def forward(self, z: torch.Tensor) -> torch.Tensor:
+            return z.detach() @ torch.eye(5, 20, dtype=z.dtype)
+
+    game = GeneratorOnly(Outside(), latent=latents.normal(5), data=torch.randn(300, 20))
+    finding = diagnose(game, codes=["GC010"], plan=SMALL)["GC010"]
+    assert finding.verdict is Verdict.warning, "five dimensions of twenty"
+    assert "It runs elsewhere." in finding.because
+    wide = GeneratorOnly(Outside(), latent=latents.normal(5), data=Outside()(torch.randn(300, 5)))
+    finding = diagnose(wide, codes=["GC010"], plan=SMALL)["GC010"]
+    assert finding.verdict is Verdict.undecided
+    assert "torch can differentiate" in finding.remedy
 
 
 MODELS = """
