@@ -178,9 +178,11 @@ def least_products(operator: LinearOperator, k: int, tol: float) -> int:
     space = KrylovBasis(operator, min(operator.shape[0], 400), seed=0)
     while space.size < space.capacity:
         space.step()
+        if space.size < 2 * k:
+            continue
         values, _, residuals = space.ritz()
-        at = np.r_[:k, max(k, space.size - k) : space.size]
+        at = np.r_[:k, space.size - k : space.size]
         size = np.maximum(np.abs(values[at]), 0.01 * np.abs(values).max())
-        if space.size >= 2 * k and (residuals[at] <= tol * size).all():
+        if (residuals[at] <= tol * size).all():
             break
     return space.size
