@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from copy import deepcopy
+from functools import cache
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -21,7 +23,12 @@ if TYPE_CHECKING:
 
 
 def pair() -> tuple[nn.Sequential, nn.Sequential]:
-    """A generator and a critic that were trained for a while."""
+    """A generator and a critic that were trained for a while; the caller's own copies."""
+    return deepcopy(_pair())
+
+
+@cache
+def _pair() -> tuple[nn.Sequential, nn.Sequential]:
     g, d = dcgan_generator(), dcgan_critic()
     with torch.random.fork_rng():
         torch.manual_seed(0)
