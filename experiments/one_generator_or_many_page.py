@@ -402,7 +402,7 @@ def _mass(m: Mapping[str, Any]) -> list[str]:
 def _p(p: float | None) -> str:
     if p is None:
         return "none"
-    return number_text(p, 2) if p >= 1e-12 else f"below {number_text(1e-12, 1)}"
+    return number_text(p, 2) if p >= 1e-4 else "below 0.0001"
 
 
 def _as_json(row: Row) -> Mapping[str, Any]:
