@@ -50,6 +50,7 @@ gallery: $(VENV)/.ready
 	$(BIN)/python -m experiments.least_squares_codes
 	$(BIN)/python -m experiments.cost_of_curvature
 	$(BIN)/python -m experiments.one_generator_or_many
+	$(BIN)/python -m experiments.rotation
 
 clean:
 	rm -rf $(VENV) $(DEMO) build dist *.egg-info

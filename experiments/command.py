@@ -1,0 +1,110 @@
+"""How is an experiment run from the command line?
+
+An `Experiment` names its plan, what makes one run of it, and the page of all its runs; `run` is its
+command. It makes only the runs that are not there yet, so an interrupted one goes on where it
+stopped, and writes the page from the rows alone.
+"""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import torch
+
+from experiments.finished_runs import FinishedRuns, Row, make_missing
+from gancheck.rendering.experiment_page import write_experiment_page
+from gancheck.training.outcomes import TrainingStopped
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping, Sequence
+
+    from gancheck.rendering.experiment_page import ExperimentPage
+
+__all__ = ["Experiment", "at_least_one", "run"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Experiment:
+    """What its command needs to know.
+
+    Attributes:
+        name: of its file, its page and its folder of runs.
+        about: its docstring, whose first line stands in the help.
+        seeds: how many it makes unless asked for another number.
+        planned: (seeds, steps or None) -> configurations of all runs.
+        perform: configuration -> what was measured, as JSON.
+        describe: configuration -> a few words for the progress.
+        page: (rows, command) -> everything the page says.
+    """
+
+    name: str
+    about: str
+    seeds: int
+    planned: Callable[[int, int | None], list[dict[str, Any]]]
+    perform: Callable[[Mapping[str, Any]], dict[str, Any]]
+    describe: Callable[[Mapping[str, Any]], str]
+    page: Callable[[Sequence[Row], str], ExperimentPage]
+
+
+def at_least_one(seeds: int, steps: int | None) -> None:
+    """Refuse a plan without a run.
+
+    Raises:
+        ValueError: seeds or steps below 1.
+    """
+    if seeds < 1 or (steps is not None and steps < 1):
+        raise ValueError(f"seeds and steps must be at least 1, got {seeds} and {steps}")
+
+
+def run(experiment: Experiment, arguments: Sequence[str] | None = None) -> int:
+    """Make the runs that are not there yet, then the page from all of them.
+
+    Returns:
+        Exit code: 0, 2 for wrong use or a stop, 130 after Ctrl-C.
+    """
+    given = _parser(experiment).parse_args(arguments)
+    torch.set_num_threads(1)
+    command = f"python -m experiments.{experiment.name}"
+    command += f" --seeds {given.seeds}" if given.seeds != experiment.seeds else ""
+    command += f" --steps {given.steps}" if given.steps is not None else ""
+    try:
+        at_least_one(given.seeds, given.steps)
+        rows = make_missing(
+            experiment.planned(given.seeds, given.steps),
+            FinishedRuns(given.runs / "rows.jsonl"),
+            experiment.perform,
+            experiment.describe,
+        )
+        path = given.out / f"{experiment.name}.html"
+        write_experiment_page(experiment.page(rows, command), path)
+    except KeyboardInterrupt:
+        print("interrupted; the same command goes on from the last finished run", file=sys.stderr)
+        return 130
+    except (OSError, ValueError, TrainingStopped) as error:
+        print(f"{experiment.name}: {error}", file=sys.stderr)
+        return 2
+    print(f"page: {path}")
+    return 0
+
+
+def _parser(experiment: Experiment) -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        prog=f"python -m experiments.{experiment.name}",
+        description=experiment.about.split("\n")[0],
+    )
+    parser.add_argument("--seeds", type=int, default=experiment.seeds, help="counted from 0")
+    parser.add_argument("--steps", type=int, help="of every training, in place of its own")
+    parser.add_argument(
+        "--out", type=Path, default=Path("reports/gallery"), help="folder of the page"
+    )
+    parser.add_argument(
+        "--runs",
+        type=Path,
+        default=Path("reports/runs") / experiment.name,
+        help="folder of the finished runs",
+    )
+    return parser
