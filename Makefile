@@ -51,6 +51,7 @@ gallery: $(VENV)/.ready
 	$(BIN)/python -m experiments.cost_of_curvature
 	$(BIN)/python -m experiments.one_generator_or_many
 	$(BIN)/python -m experiments.rotation
+	$(BIN)/python -m experiments.saturation
 
 clean:
 	rm -rf $(VENV) $(DEMO) build dist *.egg-info
