@@ -8,7 +8,8 @@ for numbers, and samples drawn on the CPU travel from pinned memory.
 from __future__ import annotations
 
 import contextlib
-from dataclasses import dataclass, field, fields
+import math
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 import torch
@@ -61,6 +62,9 @@ class Players:
         strength: of the second-order term, for updates that have one.
         memory: what an update remembers of its last step, by name; empty before the first.
         precision: type that forward passes may be made in on a GPU, or None for the networks' own.
+        of_generator: the generator's parameters that require gradients, found once: to walk
+            through a small network for them takes as long as to run it.
+        of_discriminator: the discriminator's.
     """
 
     generator: nn.Module
@@ -77,6 +81,12 @@ class Players:
     strength: float = 1.0
     memory: dict[str, Tensor] = field(default_factory=dict)
     precision: torch.dtype | None = None
+    of_generator: list[Tensor] = field(init=False, repr=False)
+    of_discriminator: list[Tensor] = field(init=False, repr=False)
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "of_generator", own_parameters(self.generator))
+        object.__setattr__(self, "of_discriminator", own_parameters(self.discriminator))
 
     def draw_real(self) -> Tensor:
         """A batch of data in the generator's dtype and device."""
@@ -90,11 +100,10 @@ class Players:
         """Around forward passes: mixed precision where it is asked for."""
         if self.precision is None:
             return contextlib.nullcontext()
-        kind = next(self.generator.parameters()).device.type
-        return torch.autocast(kind, dtype=self.precision)
+        return torch.autocast(self.of_generator[0].device.type, dtype=self.precision)
 
     def _cast(self, x: Tensor) -> Tensor:
-        like = next(self.generator.parameters())
+        like = self.of_generator[0]
         x = x.to(like.dtype)
         if like.device.type == "cuda" and x.device.type == "cpu":
             x = x.pin_memory()  # a copy from pinned memory is not waited for
@@ -108,52 +117,74 @@ class StepRecord:
     Attributes:
         loss_g: the generator's loss before its move.
         loss_d: the discriminator's.
-        score_real: mean score of the real batch, before the discriminator's move.
-        score_fake: mean score of the generated batch it was compared with.
-        d_real: mean of sigmoid(score) on the real batch; None where that is no probability.
-        d_fake: the same on the generated batch.
-        grad_norm_g: Euclidean norm of the gradient the generator moved along.
-        grad_norm_d: the discriminator's.
+        on_real: score of each real sample [n], before the discriminator's move.
+        on_fake: score of each generated sample [n] that they were compared with.
+        probabilistic: whether sigmoid(score) is a probability.
+        along_g: the gradient the generator moved along, None for parameters without one. As large
+            as the network: whoever keeps many records keeps their `numbers()` instead.
+        along_d: the discriminator's.
     """
 
     loss_g: Tensor
     loss_d: Tensor
-    score_real: Tensor
-    score_fake: Tensor
-    d_real: Tensor | None
-    d_fake: Tensor | None
-    grad_norm_g: Tensor
-    grad_norm_d: Tensor
+    on_real: Tensor
+    on_fake: Tensor
+    probabilistic: bool
+    along_g: Sequence[Tensor | None]
+    along_d: Sequence[Tensor | None]
+
+    def finite(self) -> bool:
+        """Whether both losses are numbers; waits for the device."""
+        return math.isfinite(self.loss_g.item()) and math.isfinite(self.loss_d.item())
 
     def numbers(self) -> dict[str, float | None]:
-        """The same as numbers, fetched from the device at once."""
-        there = {f.name: getattr(self, f.name) for f in fields(self)}
-        known = [k for k, v in there.items() if v is not None]
-        values = torch.stack([there[k].detach().double() for k in known]).tolist()
+        """The row of the metrics, reduced on the device and fetched from it at once.
+
+        Beside the losses: `score_real` and `score_fake`, the mean scores; `d_real` and `d_fake`,
+        the means of sigmoid(score), None where that is no probability; `grad_norm_g` and
+        `grad_norm_d`, Euclidean norms. They are made only when asked for: for a small network they
+        cost a tenth of its step.
+        """
+        there: dict[str, Tensor | None] = {
+            "loss_g": self.loss_g,
+            "loss_d": self.loss_d,
+            "score_real": self.on_real.mean(),
+            "score_fake": self.on_fake.mean(),
+            "d_real": self.on_real.sigmoid().mean() if self.probabilistic else None,
+            "d_fake": self.on_fake.sigmoid().mean() if self.probabilistic else None,
+            "grad_norm_g": get_total_norm([g for g in self.along_g if g is not None]),
+            "grad_norm_d": get_total_norm([g for g in self.along_d if g is not None]),
+        }
+        known = {k: v for k, v in there.items() if v is not None}
+        values = torch.stack([v.detach().double() for v in known.values()]).tolist()
         return {**dict.fromkeys(there), **dict(zip(known, values, strict=True))}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Judged:
-    """The discriminator's loss on one batch, and what its own passes showed."""
+    """The discriminator's loss on one batch, and the scores that its own passes gave."""
 
     loss: Tensor
-    score_real: Tensor
-    score_fake: Tensor
-    d_real: Tensor | None
-    d_fake: Tensor | None
+    on_real: Tensor
+    on_fake: Tensor
+    probabilistic: bool
 
-    def record(self, *, loss_g: Tensor, grad_norm_g: Tensor, grad_norm_d: Tensor) -> StepRecord:
-        """What the update saw, with the generator's part."""
+    def record(
+        self,
+        *,
+        loss_g: Tensor,
+        along_g: Sequence[Tensor | None],
+        along_d: Sequence[Tensor | None],
+    ) -> StepRecord:
+        """What the update saw, with the generator's part and both moves."""
         return StepRecord(
             loss_g=loss_g.detach(),
             loss_d=self.loss.detach(),
-            score_real=self.score_real,
-            score_fake=self.score_fake,
-            d_real=self.d_real,
-            d_fake=self.d_fake,
-            grad_norm_g=grad_norm_g,
-            grad_norm_d=grad_norm_d,
+            on_real=self.on_real,
+            on_fake=self.on_fake,
+            probabilistic=self.probabilistic,
+            along_g=along_g,
+            along_d=along_d,
         )
 
 
@@ -184,13 +215,11 @@ def judge(players: Players, real: Tensor, fake: Tensor) -> Judged:
     with players.passes():
         loss = players.loss.discriminator(listener, real, fake, rng=players.rng)
         on_real, on_fake = listener.on(real), listener.on(fake)
-    probabilistic = players.loss.probabilistic
     return Judged(
         loss=loss,
-        score_real=on_real.mean(),
-        score_fake=on_fake.mean(),
-        d_real=on_real.sigmoid().mean() if probabilistic else None,
-        d_fake=on_fake.sigmoid().mean() if probabilistic else None,
+        on_real=on_real,
+        on_fake=on_fake,
+        probabilistic=players.loss.probabilistic,
     )
 
 
@@ -215,37 +244,38 @@ def own_parameters(module: nn.Module) -> list[Tensor]:
     return [p for p in module.parameters() if p.requires_grad]
 
 
-def gradients(loss: Tensor, module: nn.Module) -> list[Tensor | None]:
+def gradients(loss: Tensor, of: Sequence[Tensor]) -> list[Tensor | None]:
     """Gradient of a loss with respect to one player's parameters; None where it plays no part."""
-    return list(torch.autograd.grad(loss, own_parameters(module), allow_unused=True))
+    return list(torch.autograd.grad(loss, of, allow_unused=True))
 
 
-def move_generator(players: Players, along: Sequence[Tensor | None]) -> Tensor:
-    """Step along given gradients and return their norm, a scalar; `.grad` is left empty."""
-    return _move(players.generator, players.generator_optimizer, along)
+def move_generator(players: Players, along: Sequence[Tensor | None]) -> None:
+    """Step along given gradients; `.grad` is left empty."""
+    _move(players.of_generator, players.generator_optimizer, along)
 
 
 def move_discriminator(
     players: Players, along: Sequence[Tensor | None], *, clip: bool = True
-) -> Tensor:
+) -> None:
     """The same for the discriminator, whose parameters are cut to their bound where it has one."""
-    norm = _move(players.discriminator, players.discriminator_optimizer, along)
+    _move(players.of_discriminator, players.discriminator_optimizer, along)
     if clip:
         clip_weights(players)
-    return norm
 
 
 def clip_weights(players: Players) -> None:
     """Cut every parameter of the discriminator to [-clip, clip] (Arjovsky et al. 2017)."""
     if players.clip is not None:
         with torch.no_grad():
-            for parameter in own_parameters(players.discriminator):
+            for parameter in players.of_discriminator:
                 parameter.clamp_(-players.clip, players.clip)
 
 
-def _move(module: nn.Module, optimizer: Optimizer, along: Sequence[Tensor | None]) -> Tensor:
-    for parameter, gradient in zip(own_parameters(module), along, strict=True):
+def _move(
+    parameters: Sequence[Tensor], optimizer: Optimizer, along: Sequence[Tensor | None]
+) -> None:
+    for parameter, gradient in zip(parameters, along, strict=True):
         parameter.grad = gradient
     optimizer.step()
-    optimizer.zero_grad(set_to_none=True)
-    return get_total_norm([g for g in along if g is not None])
+    for parameter in parameters:
+        parameter.grad = None

@@ -20,7 +20,6 @@ from gancheck.training.players import (
     judge,
     move_discriminator,
     move_generator,
-    own_parameters,
 )
 
 if TYPE_CHECKING:
@@ -85,7 +84,7 @@ def _losses(players: Players) -> tuple[Tensor, Judged, tuple[list[Tensor], list[
     fake = players.generator(players.draw_latent())
     seen = judge(players, real, fake)
     loss_g = players.loss.generator(players.discriminator, real, fake, rng=players.rng)
-    return loss_g, seen, (own_parameters(players.generator), own_parameters(players.discriminator))
+    return loss_g, seen, (players.of_generator, players.of_discriminator)
 
 
 def _gradient(value: Tensor, of: Sequence[Tensor], *, keep: bool = True) -> list[Tensor]:
@@ -116,6 +115,6 @@ def _inner(a: Sequence[Tensor], b: Sequence[Tensor]) -> Tensor:
 def _step(
     players: Players, loss_g: Tensor, seen: Judged, along: list[Tensor], of_generator: int
 ) -> StepRecord:
-    norm_d = move_discriminator(players, along[of_generator:])
-    norm_g = move_generator(players, along[:of_generator])
-    return seen.record(loss_g=loss_g, grad_norm_g=norm_g, grad_norm_d=norm_d)
+    move_discriminator(players, along[of_generator:])
+    move_generator(players, along[:of_generator])
+    return seen.record(loss_g=loss_g, along_g=along[:of_generator], along_d=along[of_generator:])

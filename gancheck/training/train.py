@@ -227,7 +227,7 @@ class _Loop:
             self._state.average(self._decay)
         row = step == 1 or step % METRICS_EVERY == 0
         save = step % self._every == 0 or step == self._steps
-        if row or save or not self._waits:  # elsewhere numbers would be waited for
+        if row or save or not (self._waits or record.finite()):  # elsewhere it would be waited for
             numbers = record.numbers()
             self._check(numbers, step)
             if row:
@@ -247,6 +247,7 @@ class _Loop:
         except KeyboardInterrupt:
             patience.lost = True
         if patience.lost and saved is None:
+            self._check(record.numbers(), step)
             self._run.save(step, self._state.tensors())
 
     def _check(self, numbers: dict[str, float | None], step: int) -> None:

@@ -57,21 +57,24 @@ def alternating(players: Players) -> StepRecord:
     """
     for _ in range(players.critic_steps - 1):
         _critic_move(players)
-    real, seen, norm_d = _critic_move(players)
+    real, seen, along_d = _critic_move(players)
     with players.passes():
         fake = players.generator(players.draw_latent())
         loss_g = players.loss.generator(players.discriminator, real, fake, rng=players.rng)
-    norm_g = move_generator(players, gradients(loss_g, players.generator))
-    return seen.record(loss_g=loss_g, grad_norm_g=norm_g, grad_norm_d=norm_d)
+    along_g = gradients(loss_g, players.of_generator)
+    move_generator(players, along_g)
+    return seen.record(loss_g=loss_g, along_g=along_g, along_d=along_d)
 
 
-def _critic_move(players: Players) -> tuple[Tensor, Judged, Tensor]:
-    """One move of the discriminator: its real samples, what it saw, its gradient's norm."""
+def _critic_move(players: Players) -> tuple[Tensor, Judged, list[Tensor | None]]:
+    """One move of the discriminator: its real samples, what it saw, along what it moved."""
     real = players.draw_real()
     with torch.no_grad(), players.passes():
         shown = players.generator(players.draw_latent())
     seen = judge(players, real, shown)
-    return real, seen, move_discriminator(players, gradients(seen.loss, players.discriminator))
+    along = gradients(seen.loss, players.of_discriminator)
+    move_discriminator(players, along)
+    return real, seen, along
 
 
 def simultaneous(players: Players) -> StepRecord:
@@ -129,11 +132,11 @@ def _both(players: Players, *, clip: bool = True) -> StepRecord:
     seen = judge(players, real, fake.detach())
     with players.passes():
         loss_g = players.loss.generator(players.discriminator, real, fake, rng=players.rng)
-    of_d = gradients(seen.loss, players.discriminator)
-    of_g = gradients(loss_g, players.generator)
-    norm_d = move_discriminator(players, of_d, clip=clip)
-    norm_g = move_generator(players, of_g)
-    return seen.record(loss_g=loss_g, grad_norm_g=norm_g, grad_norm_d=norm_d)
+    of_d = gradients(seen.loss, players.of_discriminator)
+    of_g = gradients(loss_g, players.of_generator)
+    move_discriminator(players, of_d, clip=clip)
+    move_generator(players, of_g)
+    return seen.record(loss_g=loss_g, along_g=of_g, along_d=of_d)
 
 
 def _field_on_fresh_samples(players: Players) -> tuple[list[Tensor | None], list[Tensor | None]]:
@@ -145,7 +148,7 @@ def _field_on_fresh_samples(players: Players) -> tuple[list[Tensor | None], list
             players.discriminator, real, fake.detach(), rng=players.rng
         )
         loss_g = players.loss.generator(players.discriminator, real, fake, rng=players.rng)
-    return gradients(loss_g, players.generator), gradients(loss_d, players.discriminator)
+    return gradients(loss_g, players.of_generator), gradients(loss_d, players.of_discriminator)
 
 
 def _named(players: Players) -> list[tuple[str, Tensor]]:

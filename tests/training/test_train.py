@@ -192,6 +192,36 @@ def test_a_loss_that_is_not_finite_stops_the_run_and_keeps_what_was_written(tmp_
     assert all(t.isfinite().all() for t in run.load(15).values() if t.is_floating_point())
 
 
+class BreaksBackwards(nn.Module):
+    """A discriminator whose gradients are NaN from step 22 on, its scores as they should be."""
+
+    def __init__(self, generator: torch.Generator) -> None:
+        super().__init__()
+        self.body, self.calls = build((2, 8, 1), generator), 0
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        self.calls += 1
+        out = self.body(x)
+        if self.calls > 3 * 21 and out.requires_grad:
+            out.register_hook(lambda g: g * math.nan)
+        return out
+
+
+@pytest.mark.parametrize("interrupted", [False, True])
+def test_gradients_that_are_not_finite_reach_no_checkpoint(
+    tmp_path: Path, interrupted: bool
+) -> None:
+    def impatient(seen: Progress) -> None:
+        if interrupted and seen.step == 22:
+            raise KeyboardInterrupt
+
+    with pytest.raises(Diverged, match=r"became nan at step 2[23]; .*step 15 stays in"):
+        on_cpu(tiny(discriminator=BreaksBackwards), tmp_path / "a", callbacks=[impatient])
+    run = RunDirectory(tmp_path / "a")
+    assert run.steps() == [0, 15]
+    assert all(t.isfinite().all() for t in run.load(15).values() if t.is_floating_point())
+
+
 def test_an_existing_run_is_not_overwritten(tmp_path: Path) -> None:
     on_cpu(tiny(), tmp_path / "a")
     before = everything(tmp_path / "a")

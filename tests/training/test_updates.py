@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+from dataclasses import replace
 
 import pytest
 import torch
@@ -180,8 +181,7 @@ def test_the_optimistic_update_is_its_two_step_recursion() -> None:
 
 @pytest.mark.parametrize("name", ["consensus", "symplectic"])
 def test_a_correction_on_networks_is_that_of_the_dense_jacobian(name: str) -> None:
-    p = players(lr=0.1)
-    p = Players(**{f: getattr(p, f) for f in p.__slots__ if f != "strength"}, strength=0.4)
+    p = replace(players(lr=0.1), strength=0.4)
     rng = torch.Generator().manual_seed(1)
     real = p.data.draw(6, rng)
     z = torch.randn(6, 2, generator=rng, dtype=torch.float64)
