@@ -19,10 +19,10 @@ if TYPE_CHECKING:
 
     from gancheck.diagnosis import Finding, Place, Report
 
-__all__ = ["Baseline", "Comparison", "Known", "compare", "read_baseline"]
+__all__ = ["RANK", "Baseline", "Comparison", "Known", "compare", "read_baseline"]
 
 _LARGEST: Final = 64 * 2**20
-_RANK: Final = {
+RANK: Final = {
     Verdict.not_applicable: 0,
     Verdict.sound: 0,
     Verdict.undecided: 1,
@@ -82,7 +82,7 @@ class Comparison:
 
     def worst_new(self) -> Verdict | None:
         """The worst verdict among what is new; None where nothing is."""
-        return max((f.verdict for f, _ in self.new), key=_RANK.__getitem__, default=None)
+        return max((f.verdict for f, _ in self.new), key=RANK.__getitem__, default=None)
 
     def lines(self) -> list[str]:
         """What is new, known and better, a line each."""
@@ -133,7 +133,7 @@ def compare(report: Report, baseline: Baseline) -> Comparison:
     better: list[tuple[str, Verdict, Verdict]] = []
     for finding in report.findings:
         was = baseline.known.get(finding.code)
-        if was is not None and _RANK[finding.verdict] < _RANK[was.verdict]:
+        if was is not None and RANK[finding.verdict] < RANK[was.verdict]:
             better.append((finding.code, was.verdict, finding.verdict))
         if finding.verdict not in _ASKS:
             continue
@@ -148,9 +148,9 @@ def compare(report: Report, baseline: Baseline) -> Comparison:
 def _why_new(finding: Finding, was: Known | None) -> str:
     if was is None:
         return "not in the baseline"
-    if _RANK[finding.verdict] > _RANK[was.verdict]:
+    if RANK[finding.verdict] > RANK[was.verdict]:
         return f"was {_word(was.verdict)}"
-    if _RANK[finding.verdict] < _RANK[was.verdict]:
+    if RANK[finding.verdict] < RANK[was.verdict]:
         return ""
     added = _added(finding, was)
     return f"now also in {added[0].tensor or added[0].file}" if added else ""
@@ -167,7 +167,7 @@ def _take(entry: Any, known: dict[str, Known]) -> None:
     places: list[Any] = entry.get("places", [])
     tensors = frozenset((str(place["file"]), str(place["tensor"])) for place in places)
     before = known.get(code)
-    if before is not None and _RANK[before.verdict] > _RANK[verdict]:
+    if before is not None and RANK[before.verdict] > RANK[verdict]:
         return
     if before is not None and before.verdict is verdict:
         tensors |= before.tensors

@@ -19,6 +19,7 @@ from gancheck.cli_endings import (
     answering,
     codes,
     command_line,
+    compared_folders,
     finish,
     known,
     progress,
@@ -331,21 +332,29 @@ def audit(
 
 @app.command()
 def compare(
-    first: Annotated[Path, typer.Argument(help="A checkpoint file.")],
+    first: Annotated[Path, typer.Argument(help="A checkpoint file, or a folder with a report.")],
     second: Annotated[Path, typer.Argument(help="Another, such as a later one.")],
     *,
+    out: Annotated[
+        Path, typer.Option("--out", help="Folder for the page; of two folders only.")
+    ] = Path("gancheck-compare"),
     as_json: Json = False,
+    fail_on: Fail = FailOn.failing,
 ) -> None:
-    """Say whether two files hold the same weights, and which layers moved how far."""
+    """Say what changed between two reports, or which layers of two files moved how far."""
     with answering(refused=refusal([first, second], as_json=as_json, sarif=None)):
+        folders = [path.is_dir() for path in (first, second)]
+        if any(folders) and not all(folders):
+            one, other = (first, second) if folders[0] else (second, first)
+            raise ValueError(
+                f"{one} is a folder and {other} is not; give two folders with a result.json, or "
+                "two checkpoint files"
+            )
+        if all(folders):
+            compared_folders(first, second, out, as_json=as_json, fail_on=fail_on)
+            return
         from gancheck.checkpoints.weight_distance import compare_files
 
-        folder = next((path for path in (first, second) if path.is_dir()), None)
-        if folder is not None:
-            raise ValueError(
-                f"{folder} is a folder, and compare takes two checkpoint files, such as those in "
-                "its checkpoints/; runs are not compared by this version"
-            )
         found = compare_files(first, second)
         typer.echo(json.dumps(found.to_dict(), indent=2) if as_json else found.text())
 

@@ -25,6 +25,7 @@ __all__ = [
     "answering",
     "codes",
     "command_line",
+    "compared_folders",
     "fail",
     "finish",
     "known",
@@ -193,6 +194,18 @@ def finish(
         raise typer.Exit(1)
     if not report.complete:
         fail(f"stopped: {report.provenance.get('stopped')}; the partial report is {page}", 4)
+
+
+def compared_folders(base: Path, head: Path, out: Path, *, as_json: bool, fail_on: FailOn) -> None:
+    """Compare two reports, write the page, print the result; exit 1 where a verdict became worse."""
+    from gancheck.compare_reports import compare_folders
+    from gancheck.rendering.compare_page import comparison_text, write_comparison
+
+    found = compare_folders(base, head)
+    page = write_comparison(found, out, command=command_line())
+    typer.echo(found.to_json() if as_json else f"{comparison_text(found)}\npage: {page}")
+    if str(found.worst_new() or "") in _SEVERE[fail_on]:
+        raise typer.Exit(1)
 
 
 def _compared(report: Report, baseline: Baseline | None) -> Comparison | None:
