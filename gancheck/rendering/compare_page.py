@@ -8,7 +8,7 @@ reason for what is said of it.
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Final
 
 from gancheck.compare_reports import LEVEL, State
@@ -47,6 +47,8 @@ __all__ = ["comparison_text", "overlay", "render_comparison", "write_comparison"
 _HEIGHT: Final = 170
 _NAME: Final = 120
 _LINE: Final = 400
+_UNIT: Final = 24
+_TITLE: Final = 160
 _ABSENT: Final = "not in it"
 _ORDER: Final = (State.changed, State.open, State.apart, State.untested, State.alone, State.same)
 
@@ -93,6 +95,7 @@ def render_comparison(
     return render(
         "compare.html",
         compared=compared,
+        titles=[one_line(side.title, _TITLE) for side in (compared.base, compared.head)],
         sentence=_sentence(compared),
         severity=_severity(compared),
         verdicts=[_verdict(v, known) for v in compared.verdicts],
@@ -233,7 +236,7 @@ def _row(q: Compared, known: Mapping[str, Diagnostic]) -> Row:
 def _number(q: Quantity | None) -> str:
     if q is None:
         return "none"
-    text = describe(q)
+    text = describe(replace(q, unit=one_line(q.unit, _UNIT)))
     return " ".join(part for part in (text.value, text.brief) if part and part != "exact")
 
 
@@ -241,9 +244,8 @@ def _difference(q: Compared) -> tuple[str, str]:
     if q.difference is None or q.base is None:
         return "", ""
     tested = q.low is not None and q.high is not None
-    text = describe(
-        Quantity(value=q.difference, unit=q.base.unit, low=q.low, high=q.high, kind="estimate")
-    )
+    unit = one_line(q.base.unit, _UNIT)
+    text = describe(Quantity(value=q.difference, unit=unit, low=q.low, high=q.high))
     sign = "+" if q.difference > 0 else ""
     return f"{sign}{text.value}", text.interval if tested else ""
 

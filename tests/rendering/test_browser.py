@@ -11,12 +11,16 @@ from typing import TYPE_CHECKING
 import pytest
 
 from gancheck.rendering import render_report
+from gancheck.rendering.compare_page import render_comparison
 from gancheck.rendering.experiment_page import Agreement, render_experiment_page
+from tests.rendering.test_compare_page import hostile, ordinary
 from tests.rendering.test_experiment_page import experiment
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
     from pathlib import Path
 
+    from gancheck.compare_reports import ComparedReports
     from gancheck.diagnosis import Diagnostic, Report
 
 CHROMIUM = next(
@@ -68,6 +72,18 @@ def test_an_experiment_s_page_is_silent_and_its_script_runs(tmp_path: Path) -> N
     assert "Content Security Policy" not in done.stderr
 
 
+@pytest.mark.parametrize("compared", [ordinary, hostile])
+def test_a_compare_page_is_silent_and_its_script_runs(
+    compared: Callable[[Path], ComparedReports], shelf: dict[str, Diagnostic], tmp_path: Path
+) -> None:
+    page = tmp_path / "page.html"
+    page.write_text(render_comparison(compared(tmp_path), diagnostics=shelf), encoding="utf-8")
+    done = open_page(page, tmp_path, "--enable-logging=stderr", "--v=0", "--dump-dom")
+    assert 'class="js"' in done.stdout
+    assert re.findall(r".*CONSOLE.*", done.stderr) == []
+    assert "Content Security Policy" not in done.stderr
+
+
 @pytest.mark.parametrize("width", [320, 375, 768, 1280])
 def test_no_width_scrolls_sideways(
     width: int,
@@ -88,6 +104,8 @@ def test_no_width_scrolls_sideways(
         "full": render_report(full_report, diagnostics=shelf),
         "hostile": render_report(hostile_report, diagnostics=shelf),
         "experiment": render_experiment_page(experiment(*Agreement)),
+        "compared": render_comparison(ordinary(tmp_path), diagnostics=shelf),
+        "hostile comparison": render_comparison(hostile(tmp_path), diagnostics=shelf),
     }
     for name, whole in pages.items():
         text = re.sub(r'<meta http-equiv="Content-Security-Policy"[^>]*>', "", whole)
