@@ -169,7 +169,7 @@ def test_spectral_norm_holds_every_layer_to_one_and_leaves_the_global_stream_alo
     assert torch.equal(torch.get_rng_state(), before)
     for _ in range(30):  # one power iteration each
         net(torch.randn(4, 6, generator=rng(1)))
-    for layer in net:
+    for layer in net.modules():
         if isinstance(layer, nn.Linear):
             assert torch.linalg.matrix_norm(layer.weight.detach(), 2).item() == pytest.approx(
                 1.0, abs=1e-3
