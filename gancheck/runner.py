@@ -170,7 +170,7 @@ def train_recipe(
         max_overhead: most seconds of looking for one of training; no limit where not given.
         callbacks: called after each step.
         resume: go on from the newest checkpoint.
-        force: remove a run that `out` already holds; whatever else is in the directory stays.
+        force: remove a run that `out` already holds, once everything else is known to be in order.
 
     Returns:
         The run at its last step, on the CPU.
@@ -180,11 +180,7 @@ def train_recipe(
         TrainingStopped: refused, diverged or not written, see `train`.
         Interrupted: Ctrl-C; the directory is usable.
     """
-    if force and resume:
-        raise ValueError("force removes the run that resume would go on with; ask for one of them")
     recipe = chosen if isinstance(chosen, Recipe) else read_recipe(chosen)
-    if force:
-        RunDirectory(out).remove()
     watch = None
     if diagnose_every is not None:
         watch = Watch(recipe, RunDirectory(out), every=diagnose_every, max_overhead=max_overhead)
@@ -204,6 +200,7 @@ def train_recipe(
         deterministic=deterministic,
         callbacks=callbacks,
         resume=resume,
+        force=force,
     )
     return load_run(out, recipe=None if recipe.declared else recipe)
 

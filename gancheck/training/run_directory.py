@@ -13,6 +13,7 @@ it is; so whatever kills the process, the newest checkpoint and the rows before 
 from __future__ import annotations
 
 import contextlib
+import errno
 import json
 import os
 import platform
@@ -32,6 +33,11 @@ if TYPE_CHECKING:
     from collections.abc import Generator, Mapping
 
     from torch import Tensor
+
+try:
+    import fcntl
+except ModuleNotFoundError:  # not a POSIX system
+    fcntl = None
 
 __all__ = ["FORMAT", "RunDirectory", "versions"]
 
@@ -64,7 +70,8 @@ class RunDirectory:
             Refused: the directory holds a run, or parts of one.
             WriteFailed: it cannot be made or written to.
         """
-        if self.run_json.exists() or self.steps():
+        begun = self.metrics.exists() and self.metrics.stat().st_size > 0
+        if self.run_json.exists() or begun or self.steps():
             raise Refused(
                 f"{self.path} holds a run already; continue it with: {command}, "
                 "choose another directory, or remove it with --force"
@@ -73,6 +80,39 @@ class RunDirectory:
             self.checkpoints.mkdir(parents=True, exist_ok=True)
             self.metrics.write_bytes(b"")
         self.write_configuration(configuration)
+
+    @contextlib.contextmanager
+    def held(self) -> Generator[None]:
+        """Make the directory and keep other processes from writing a run to it meanwhile.
+
+        The lock is on the directory itself: it leaves no file and ends with its process, however
+        that ends. Where the system or the file system has none, nothing is kept out.
+
+        Raises:
+            Refused: another training holds it.
+            WriteFailed: the directory cannot be made.
+        """
+        with self._writing(self.path):
+            self.path.mkdir(parents=True, exist_ok=True)
+        if fcntl is None:
+            yield
+            return
+        with self._writing(self.path):
+            handle = os.open(self.path, os.O_RDONLY)
+        try:
+            try:
+                fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except BlockingIOError:
+                raise Refused(
+                    f"another process is training into {self.path}; wait until it has ended, or "
+                    "choose another directory"
+                ) from None
+            except OSError as error:
+                if error.errno not in (errno.ENOLCK, errno.EOPNOTSUPP, errno.EBADF, errno.EINVAL):
+                    raise
+            yield
+        finally:
+            os.close(handle)
 
     def remove(self) -> None:
         """Remove the files of a run, and nothing else; without effect where there is none.

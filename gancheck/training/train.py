@@ -21,6 +21,7 @@ from typing import TYPE_CHECKING, Any, Literal
 import torch
 
 from gancheck.games.data import ArrayData
+from gancheck.training.fit import check_fit
 from gancheck.training.outcomes import Diverged, Interrupted, Refused
 from gancheck.training.players import Players, StepRecord
 from gancheck.training.run_directory import RunDirectory
@@ -111,6 +112,7 @@ def train(
     deterministic: bool = False,
     callbacks: Sequence[Callback] = (),
     resume: bool = False,
+    force: bool = False,
 ) -> Path:
     """Train a recipe and write its run directory.
 
@@ -134,19 +136,24 @@ def train(
         deterministic: have torch choose deterministic kernels, or raise where it has none.
         callbacks: called after each step; they may look and must not touch.
         resume: go on from the newest checkpoint of `out`.
+        force: remove a run that `out` already holds, once everything else is known to be in order;
+            whatever else is in the directory stays.
 
     Returns:
         The last checkpoint.
 
     Raises:
-        Refused: `out` holds a run and `resume` is not set; it holds none and it is; or the run
-            was made with another configuration.
+        Refused: `out` holds a run and neither `resume` nor `force` is set; it holds none and
+            `resume` is; the run was made with another configuration; or another process is
+            training into it.
         Interrupted: Ctrl-C; the directory is usable and the exception knows how to go on.
         Diverged: a loss or gradient is no longer finite.
         WriteFailed: the disk is full.
-        ValueError: an argument out of its range.
+        ValueError: an argument out of its range, or networks, latent and data that do not fit.
         ModuleNotFoundError: the recipe's data need a package that is not installed.
     """
+    if force and resume:
+        raise ValueError("force removes the run that resume would go on with; ask for one of them")
     run = RunDirectory(out)
     before = run.configuration() if resume else {}
     given = {"seed": seed, "steps": steps, "loss": loss, "checkpoint_every": checkpoint_every}
@@ -162,6 +169,7 @@ def train(
     where = resolve_device(before.get("device", device) if device == "auto" else device)
     data = recipe.data()
     state = State.fresh(recipe, seed=recipe.seed, device=where)
+    check_fit(state, recipe.latent, data, batch_size=recipe.batch_size)
     configuration: dict[str, Any] = {
         **_of_recipe(recipe, data, state),
         "device": str(where),
@@ -174,7 +182,9 @@ def train(
         recipe, state, _resident(data, where), precision=precision, compiled=compiled
     )
     command = f"gancheck train --resume --out {shlex.quote(str(out))}"
-    with _surroundings(where, configuration):
+    with run.held(), _surroundings(where, configuration):
+        if force:
+            run.remove()
         if resume:
             start = _continue(run, state, before, configuration)
         else:

@@ -1,0 +1,102 @@
+"""Do the networks, the latent and the data of a recipe fit together?
+
+One pass before the first step, on copies and with a stream of its own, so that nothing of the run
+moves. What does not fit is said in terms of the recipe, where the first step would have ended in an
+error from inside a layer, with files of a run already on the disk.
+"""
+
+from __future__ import annotations
+
+import copy
+from typing import TYPE_CHECKING, Any
+
+import torch
+
+from gancheck.training.players import own_parameters
+
+if TYPE_CHECKING:
+    from torch import Tensor, nn
+
+    from gancheck.games.data import Sampler
+    from gancheck.games.latents import Latent
+    from gancheck.training.state import State
+
+__all__ = ["check_fit"]
+
+
+def check_fit(state: State, latent: Latent, data: Sampler, *, batch_size: int) -> None:
+    """Pass one batch of latents through both networks and compare shapes.
+
+    Args:
+        state: whose networks are copied, on their device.
+        latent: of the generator.
+        data: whose samples the generator is to imitate; none is drawn.
+        batch_size: as in training, for networks that look at the whole batch.
+
+    Raises:
+        ValueError: a network without a trainable parameter, a generator that refuses the latents,
+            samples of another shape than the data's, a discriminator that refuses them or returns
+            more or less than one score a sample.
+    """
+    for name, network in (("generator", state.generator), ("discriminator", state.discriminator)):
+        if not own_parameters(network):
+            raise ValueError(
+                f"{name} has no parameter that requires gradients, so there is nothing to train"
+            )
+    like = own_parameters(state.generator)[0]
+    z = latent.sample(batch_size, torch.Generator().manual_seed(0)).to(like)
+    devices = [like.device] if like.device.type == "cuda" else []
+    with torch.random.fork_rng(devices=devices), torch.no_grad():
+        fake = _passed(
+            "generator",
+            state.generator,
+            z,
+            f"latents of size {latent.size} (latent is {latent.law!r}); make its input that wide, "
+            "or choose another latent",
+        )
+        _check_samples(fake, data, batch_size)
+        score = _passed(
+            "discriminator",
+            state.discriminator,
+            fake,
+            f"samples of shape {_shape(data.shape)}, which the data and the generator have; "
+            "give it an input of that shape",
+        )
+    if not _is_tensor(score) or score.shape not in ((batch_size,), (batch_size, 1)):
+        raise ValueError(
+            "discriminator must return one score a sample, "
+            f"[{batch_size}] or [{batch_size}, 1] for a batch of {batch_size}, got "
+            f"{_told(score)}; give its last layer one output"
+        )
+
+
+def _check_samples(fake: Any, data: Sampler, batch_size: int) -> None:
+    if _is_tensor(fake) and tuple(fake.shape) == (batch_size, *data.shape):
+        return
+    raise ValueError(
+        f"generator must return samples of the data's shape, [{batch_size}, *{_shape(data.shape)}] "
+        f"for a batch of {batch_size}, got {_told(fake)}; change its output or the data"
+    )
+
+
+def _passed(name: str, network: nn.Module, x: Tensor, what: str) -> Any:
+    """What a copy makes of x; what it says of a shape it refuses is the end of the sentence."""
+    try:
+        return copy.deepcopy(network)(x)
+    except torch.OutOfMemoryError:
+        raise
+    except (RuntimeError, ValueError, IndexError) as error:
+        reason = (str(error).splitlines() or [type(error).__name__])[0]
+        raise ValueError(f"{name} does not take {what} ({reason})") from error
+
+
+def _is_tensor(value: Any) -> bool:
+    return isinstance(value, torch.Tensor)
+
+
+def _told(value: Any) -> str:
+    return f"{list(value.shape)}" if _is_tensor(value) else f"a {type(value).__name__}"
+
+
+def _shape(shape: tuple[int, ...]) -> str:
+    return f"{list(shape)}"
