@@ -52,6 +52,7 @@ gallery: $(VENV)/.ready
 	$(BIN)/python -m experiments.one_generator_or_many
 	$(BIN)/python -m experiments.rotation
 	$(BIN)/python -m experiments.saturation
+	$(BIN)/python -m experiments.stability
 
 clean:
 	rm -rf $(VENV) $(DEMO) build dist *.egg-info
