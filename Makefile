@@ -53,6 +53,7 @@ gallery: $(VENV)/.ready
 	$(BIN)/python -m experiments.rotation
 	$(BIN)/python -m experiments.saturation
 	$(BIN)/python -m experiments.stability
+	$(BIN)/python -m experiments.distance
 
 clean:
 	rm -rf $(VENV) $(DEMO) build dist *.egg-info
