@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 import torch
-from scipy.stats import t as student
+from scipy.special import stdtrit
 
 from gancheck.diagnosis import Quantity
 from gancheck.operators import Hessian
@@ -147,7 +147,7 @@ def settling(growths: Sequence[Growth], *, share: float = SETTLED) -> Quantity:
     """
     last = growths[-1]
     gap, error = last.gap
-    half = error * float(student.ppf(0.975, len(last.own) - 1))
+    half = error * float(stdtrit(len(last.own) - 1, 0.975))
     power = _power(growths)
     allowed = share / (1.0 - share) * last.lasting  # part = share (lasting + part)
 

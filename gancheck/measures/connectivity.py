@@ -21,7 +21,6 @@ from enum import StrEnum
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from scipy import stats
 
 from gancheck.diagnosis import Measurement, Quantity
 from gancheck.measures import pairwise
@@ -343,6 +342,8 @@ def fisher(hits: int, n: int, null_hits: int, m: int) -> float:
 
     Given their sum, hits are hypergeometric where both samples have one law.
     """
+    from scipy import stats  # half a second, which whoever draws no sample need not spend
+
     return float(stats.hypergeom.sf(hits - 1, n + m, hits + null_hits, n))
 
 

@@ -16,7 +16,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import numpy as np
-from scipy import stats
+from scipy.special import stdtrit
 
 from gancheck.diagnosis import Quantity
 from gancheck.operators import GameJacobian
@@ -198,7 +198,7 @@ def _half_width(one: float, freedom_one: int, other: float, freedom_other: int) 
     if total <= 0.0:
         return 0.0
     spread = one**2 / freedom_one + (other**2 / freedom_other if other > 0.0 else 0.0)
-    return float(stats.t.ppf(_CONFIDENCE, total**2 / spread)) * total**0.5
+    return float(stdtrit(total**2 / spread, _CONFIDENCE)) * total**0.5
 
 
 def _share_squared(squares: np.ndarray) -> float:

@@ -26,7 +26,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from scipy.stats import t as student
+from scipy.special import stdtrit
 
 from gancheck.diagnosis import Measurement, Quantity
 from gancheck.measures.discrepancies import (
@@ -275,7 +275,7 @@ def _over_blocks(rows: Sequence[Mapping[str, float]], spread: float) -> dict[str
 
     def of(values: np.ndarray, error: float, unit: str = "1") -> Quantity:
         mean, deviation = float(values.mean()), float(values.std(ddof=1) / len(values) ** 0.5)
-        half = error + deviation * float(student.ppf(0.975, len(values) - 1))
+        half = error + deviation * float(stdtrit(len(values) - 1, 0.975))
         return Quantity(
             value=mean,
             error=error,
@@ -326,7 +326,7 @@ def _whole(
         ("_excess", values[:, 0] - values[:, 1]),
     ):
         mean, spread = float(column.mean()), float(column.std(ddof=1))
-        half = spread * float(student.ppf(0.975, _SPLITS - 1))
+        half = spread * float(stdtrit(_SPLITS - 1, 0.975))
         quantities[f"frechet{suffix}"] = Quantity(
             value=mean, sampling_error=spread, low=mean - half, high=mean + half
         )

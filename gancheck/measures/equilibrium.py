@@ -10,7 +10,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 import torch
-from scipy import stats
+from scipy.special import stdtrit
 
 from gancheck.diagnosis import Quantity
 from gancheck.games.game import Batch
@@ -49,7 +49,7 @@ def field_norm(game: Game, *, minibatch: int, count: int, seed: int = 0) -> dict
     for name, part in zip(_NAMES, (vs, vs[:, :split], vs[:, split:]), strict=True):
         value, error = u_statistic(part)
         level = 0.99 if name == "field_norm" else 0.995
-        limit = float(stats.t.ppf(level, df=len(vs) - 1)) * error
+        limit = float(stdtrit(len(vs) - 1, level)) * error
         out[name] = Quantity(
             value=value, sampling_error=error, low=value - limit, high=value + 2.0 * error
         )

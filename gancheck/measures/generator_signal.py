@@ -20,7 +20,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 import torch
-from scipy import stats
+from scipy.special import stdtrit
 
 from gancheck.diagnosis import Measurement, NotApplicable, Plan, Quantity
 from gancheck.games.batch import Batch
@@ -178,7 +178,7 @@ def signal(vectors: Tensor) -> dict[str, Quantity]:
         raise ValueError(f"vectors must hold at least 4 independent gradients, got {m}")
     v = vectors.double()
     value, error = u_statistic(v)
-    half = float(stats.t.ppf(LEVEL, df=m - 1))
+    half = float(stdtrit(m - 1, LEVEL))
     squares = v.square().sum(1).numpy(force=True)
     inner = (v @ v.sum(0)).numpy(force=True)
     common, error_of_common, lower = _common_share(squares, inner, half)

@@ -22,7 +22,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import torch
-from scipy import stats
+from scipy.special import stdtrit
 
 from gancheck.diagnosis import Measurement, NotApplicable, Quantity
 from gancheck.measures.data_gaps import GAP
@@ -205,7 +205,7 @@ def _mean(found: np.ndarray) -> Quantity:
     error = spread / math.sqrt(m)
     centred = found - value
     third = float((centred**3).mean()) / spread**3 / math.sqrt(m) if spread > 0.0 else 0.0
-    t = float(stats.t.ppf(0.975, m - 1))
+    t = float(stdtrit(m - 1, 0.975))
 
     def unskewed(x: float) -> float:
         if abs(third) < _SYMMETRIC:

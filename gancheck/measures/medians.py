@@ -16,8 +16,6 @@ from dataclasses import dataclass
 from statistics import median
 from typing import TYPE_CHECKING
 
-from scipy import stats
-
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
@@ -60,6 +58,8 @@ def median_interval(values: Sequence[float], *, level: float = 0.95) -> MedianIn
         >>> found.value, found.low, found.high, round(found.level, 4)
         (3.5, 1.0, 6.0, 0.9785)
     """
+    from scipy import stats  # half a second, which whoever draws no sample need not spend
+
     if not 0.0 < level < 1.0:
         raise ValueError(f"level must lie between 0 and 1, got {level}")
     ordered = sorted(float(value) for value in values)

@@ -29,7 +29,6 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from scipy import stats
 
 from gancheck.diagnosis import Measurement, Quantity
 from gancheck.measures.features import as_array, as_features, fingerprint, of_one_shape
@@ -273,6 +272,8 @@ def _at_least(values: np.ndarray) -> float:
 
 def _relabelled_chances(a: np.ndarray, b: np.ndarray, rng: np.random.Generator) -> np.ndarray:
     """P(a < b) + P(a = b)/2 as observed, and for each relabelling of the pool."""
+    from scipy import stats  # half a second, which whoever draws no sample need not spend
+
     n, m = len(a), len(b)
     ranks = stats.rankdata(np.concatenate([a, b]))
     labels = np.zeros((RELABELLINGS + 1, n + m), dtype=bool)

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import torch
-from scipy.stats import t as student
+from scipy.special import stdtrit
 
 from gancheck.operators import Hessian
 from gancheck.operators.lanczos import lanczos
@@ -107,7 +107,7 @@ def _rows(
         half = 0.0 if exact else float("inf")
         if len(seen):
             spread = float(seen.std(ddof=1)) / len(seen) ** 0.5
-            half = spread * float(student.ppf(0.975, len(seen) - 1))
+            half = spread * float(stdtrit(len(seen) - 1, 0.975))
         rows.append(
             {
                 "player": player,

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import torch
-from scipy.stats import t as student
+from scipy.special import stdtrit
 
 from gancheck.diagnosis import Quantity
 from gancheck.measures.batch_growth import growth_at, quotients, settling
@@ -223,7 +223,7 @@ class PlayerHessian:
         ):
             mean, error = mean_and_error(fresh) if len(fresh) else (float("nan"), float("inf"))
             exact = self._game.analytic
-            half = 0.0 if exact else error * float(student.ppf(0.975, max(len(fresh) - 1, 1)))
+            half = 0.0 if exact else error * float(stdtrit(max(len(fresh) - 1, 1), 0.975))
             rows.append(
                 {
                     "player": self._player,

@@ -6,8 +6,6 @@ true share and is not empty at 0 of n.
 
 from __future__ import annotations
 
-from scipy import stats
-
 from gancheck.diagnosis import Quantity
 
 __all__ = ["clopper_pearson", "share"]
@@ -24,6 +22,8 @@ def clopper_pearson(hits: int, n: int, *, level: float = 0.95) -> tuple[float, f
         >>> low, round(high, 6)
         (0.0, 0.000369)
     """
+    from scipy import stats  # half a second, which whoever draws no sample need not spend
+
     if n < 1 or not 0 <= hits <= n:
         raise ValueError(f"need 0 <= hits <= n with n >= 1, got hits {hits} of n {n}")
     tail = (1.0 - level) / 2.0

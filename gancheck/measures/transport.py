@@ -24,7 +24,6 @@ from dataclasses import dataclass
 
 import numpy as np
 import torch
-from scipy.optimize import linear_sum_assignment
 
 from gancheck.measures.pairwise import distances
 
@@ -74,6 +73,8 @@ def assignment(x: np.ndarray, y: np.ndarray) -> Assignment:
         >>> found.value, found.lower
         (5.0, 5.0)
     """
+    from scipy.optimize import linear_sum_assignment  # a tenth of a second, spent only here
+
     if len(x) != len(y) or not len(x):
         raise ValueError(f"needs samples of one size, at least 1, got {len(x)} and {len(y)}")
     cost = distances(x, y)

@@ -19,7 +19,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 import torch
-from scipy import stats
+from scipy.special import stdtrit
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -96,7 +96,7 @@ class Squares:
             ]
         )
         error = float(np.sqrt((m - 1) / m * ((dropped - dropped.mean()) ** 2).sum()))
-        return value, float(stats.t.ppf(_CONFIDENCE, m - 1)) * error
+        return value, float(stdtrit(m - 1, _CONFIDENCE)) * error
 
 
 def share_of(totals: np.ndarray) -> float:

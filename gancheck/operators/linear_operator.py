@@ -10,13 +10,14 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import torch
-from scipy.sparse.linalg import LinearOperator as ScipyOperator
 from torch import Tensor
 
 from gancheck.operators.second_order import OperatorError
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
+
+    from scipy.sparse.linalg import LinearOperator as ScipyOperator
 
     Product = Callable[[Tensor], Tensor]
 
@@ -146,6 +147,7 @@ class LinearOperator:
 
     def to_scipy(self) -> ScipyOperator:
         """The same operator for `scipy.sparse.linalg`, on host arrays."""
+        from scipy.sparse.linalg import LinearOperator as Operator  # slow to import, rarely asked
 
         def wrap(product: Product) -> Callable[[np.ndarray], np.ndarray]:
             def on_host(v: np.ndarray) -> np.ndarray:
@@ -155,7 +157,7 @@ class LinearOperator:
             return on_host
 
         dtype = torch.empty(0, dtype=self.dtype).numpy().dtype
-        make: Any = ScipyOperator  # its stub lacks the constructor that its documentation shows
+        make: Any = Operator  # its stub lacks the constructor that its documentation shows
         return make(self.shape, matvec=wrap(self.matvec), rmatvec=wrap(self.rmatvec), dtype=dtype)
 
     def _apply(self, product: Product, v: Tensor, size: int) -> Tensor:

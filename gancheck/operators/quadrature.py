@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 import torch
-from scipy.stats import t as student
+from scipy.special import stdtrit
 
 from gancheck.operators.krylov_basis import KrylovBasis, admit_precision
 
@@ -95,7 +95,7 @@ class SpectralDensity:
         # first order in the deviations of both sums
         parts = (seen[:, 0] - share * seen[:, 1]) / sums[1]
         spread = float(parts.std(ddof=1) / np.sqrt(len(parts)))
-        return share, spread * float(student.ppf(0.975, len(parts) - 1))
+        return share, spread * float(stdtrit(len(parts) - 1, 0.975))
 
 
 def spectral_density(

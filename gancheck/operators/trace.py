@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 import torch
-from scipy.stats import t as student
+from scipy.special import stdtrit
 
 from gancheck.operators.krylov_basis import rounding
 from gancheck.operators.linear_operator import LinearOperator, OperatorError
@@ -110,7 +110,7 @@ def trace(
         return Estimate(value=value, error=error, products=q + rank)
     image = _columns(operator, basis, budget)
     single = scale * _left_out(probes, sketch / scale, basis, image / scale, r)
-    error = _SHARED * float(single.std(ddof=1) / np.sqrt(q)) * float(student.ppf(0.975, q - 1))
+    error = _SHARED * float(single.std(ddof=1) / np.sqrt(q)) * float(stdtrit(q - 1, 0.975))
     return Estimate(value=float(single.mean()), error=error, products=2 * q)
 
 

@@ -12,7 +12,6 @@ from typing import TYPE_CHECKING, Any, Final, TypeAlias
 from markupsafe import Markup
 
 from gancheck.rendering.files import write_whole
-from gancheck.rendering.mathml import mathml, segments_html
 from gancheck.rendering.numbers import duration
 from gancheck.rendering.page import render
 from gancheck.rendering.text import convenience, identifier, in_claim_order
@@ -70,6 +69,8 @@ def render_theory_page(
         kernel: theorem id -> what Coq's kernel said, where it was asked.
         opinions: theorem id -> how many steps z3 agrees with, where it was asked.
     """
+    from gancheck.rendering.mathml import mathml, segments_html  # brings sympy, no report needs it
+
     topics = _by_topic(_ordered(reports))
     ordered = [r for _, group in topics for r in group]
     worst = next((s for s in _WORST_FIRST if any(r.status == s for r in reports)), "unknown")
