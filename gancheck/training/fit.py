@@ -59,7 +59,7 @@ def check_fit(state: State, latent: Latent, data: Sampler, *, batch_size: int) -
             "discriminator",
             state.discriminator,
             fake,
-            f"samples of shape {_shape(data.shape)}, which the data and the generator have; "
+            f"samples of shape {list(data.shape)}, which the data and the generator have; "
             "give it an input of that shape",
         )
     if not _is_tensor(score) or score.shape not in ((batch_size,), (batch_size, 1)):
@@ -74,8 +74,9 @@ def _check_samples(fake: Any, data: Sampler, batch_size: int) -> None:
     if _is_tensor(fake) and tuple(fake.shape) == (batch_size, *data.shape):
         return
     raise ValueError(
-        f"generator must return samples of the data's shape, [{batch_size}, *{_shape(data.shape)}] "
-        f"for a batch of {batch_size}, got {_told(fake)}; change its output or the data"
+        "generator must return samples of the data's shape, "
+        f"{[batch_size, *data.shape]} for a batch of {batch_size}, got {_told(fake)}; change its "
+        "output or the data"
     )
 
 
@@ -96,7 +97,3 @@ def _is_tensor(value: Any) -> bool:
 
 def _told(value: Any) -> str:
     return f"{list(value.shape)}" if _is_tensor(value) else f"a {type(value).__name__}"
-
-
-def _shape(shape: tuple[int, ...]) -> str:
-    return f"{list(shape)}"

@@ -70,11 +70,16 @@ class RunDirectory:
             Refused: the directory holds a run, or parts of one.
             WriteFailed: it cannot be made or written to.
         """
-        begun = self.metrics.exists() and self.metrics.stat().st_size > 0
-        if self.run_json.exists() or begun or self.steps():
+        if self.run_json.exists() or self.steps():
             raise Refused(
                 f"{self.path} holds a run already; continue it with: {command}, "
                 "choose another directory, or remove it with --force"
+            )
+        # a kill at this very place leaves an empty one
+        if self.metrics.exists() and self.metrics.stat().st_size > 0:
+            raise Refused(
+                f"{self.metrics} is there and belongs to no run that could be continued; choose "
+                "another directory, or remove it with --force"
             )
         with self._writing(self.path):
             self.checkpoints.mkdir(parents=True, exist_ok=True)
