@@ -43,6 +43,7 @@ bench: $(VENV)/.ready
 	$(BIN)/python benchmarks/bench_audit.py
 	$(BIN)/python benchmarks/bench_spectrum.py
 	$(BIN)/python benchmarks/bench_dynamics.py
+	$(BIN)/python benchmarks/bench_training.py
 	$(BIN)/python benchmarks/bench_gpu.py
 
 # About an hour of one core the first time; finished runs are kept in reports/runs.
@@ -54,6 +55,7 @@ gallery: $(VENV)/.ready
 	$(BIN)/python -m experiments.saturation
 	$(BIN)/python -m experiments.stability
 	$(BIN)/python -m experiments.distance
+	$(BIN)/python -m experiments.critic_slope
 
 clean:
 	rm -rf $(VENV) $(DEMO) build dist *.egg-info
