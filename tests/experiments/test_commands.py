@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from experiments import rotation, saturation, stability
+from experiments import critic_slope, distance, rotation, saturation, stability
 from experiments.command import Experiment, run
 from gancheck.rendering.experiment_page import render_experiment_page
 from tests.rendering.test_report_page import Page
@@ -17,9 +17,8 @@ if TYPE_CHECKING:
     from collections.abc import Generator
 
 ROOT = Path(__file__).parents[2]
-EXPERIMENTS = {
-    e.name: e for e in (rotation.EXPERIMENT, saturation.EXPERIMENT, stability.EXPERIMENT)
-}
+MODULES = (rotation, saturation, stability, distance, critic_slope)
+EXPERIMENTS = {module.EXPERIMENT.name: module.EXPERIMENT for module in MODULES}
 
 
 def arguments(folder: Path) -> list[str]:
