@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from experiments import critic_slope, distance, rotation, saturation, stability
+from experiments import critic_slope, distance, gap, rotation, saturation, stability
 from experiments.command import Experiment, run
 from gancheck.rendering.experiment_page import render_experiment_page
 from tests.rendering.test_report_page import Page
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from collections.abc import Generator
 
 ROOT = Path(__file__).parents[2]
-MODULES = (rotation, saturation, stability, distance, critic_slope)
+MODULES = (rotation, saturation, stability, distance, critic_slope, gap)
 EXPERIMENTS = {module.EXPERIMENT.name: module.EXPERIMENT for module in MODULES}
 
 
