@@ -13,21 +13,22 @@ import pytest
 import torch
 
 from gancheck.training.run_directory import RunDirectory
-from tests.training.tiny import everything, on_cpu, tiny
+from tests.training.tiny import everything, on_cpu, remembering, tiny
 
 CHILD = """
 import signal, sys, time
 signal.signal(signal.SIGINT, signal.default_int_handler)
 from gancheck.training.outcomes import Interrupted
 from gancheck.training.train import train
-from tests.training.tiny import tiny
+from tests.training.tiny import remembering, tiny
 
 def slow(seen):
     time.sleep(0.01)
     print(seen.step, flush=True)
 
 try:
-    train(tiny(steps=120), sys.argv[1], device="cpu", callbacks=[slow])
+    chosen = tiny(steps=120) if len(sys.argv) < 3 else remembering(120)
+    train(chosen, sys.argv[1], device="cpu", callbacks=[slow])
 except Interrupted as stop:
     print("Interrupted:", stop, flush=True)
     sys.exit(130)
@@ -42,11 +43,11 @@ def whole(tmp_path_factory: pytest.TempPathFactory) -> dict[str, bytes]:
     return everything(out)
 
 
-def started(out: Path, until: int) -> subprocess.Popen[str]:
+def started(out: Path, until: int, *more: str) -> subprocess.Popen[str]:
     """A training in another process that has made `until` steps."""
     root = Path(__file__).parents[2]
     child = subprocess.Popen(
-        [sys.executable, "-c", CHILD, str(out)],
+        [sys.executable, "-c", CHILD, str(out), *more],
         cwd=root,
         env={**os.environ, "PYTHONPATH": str(root)},
         stdout=subprocess.PIPE,
@@ -88,6 +89,30 @@ def test_ctrl_c_saves_the_step_it_fell_into_and_says_how_to_go_on(
     extra = f"checkpoints/step_{step:08d}.safetensors"
     resumed = everything(tmp_path / "a b")
     assert {**whole, extra: resumed[extra]} == resumed
+
+
+@pytest.mark.skipif(os.name != "posix", reason="sends POSIX signals")
+@pytest.mark.parametrize("signalled", [signal.SIGKILL, signal.SIGTERM])
+def test_a_running_mean_and_an_updates_memory_survive_a_kill_to_the_byte(
+    tmp_path: Path, signalled: signal.Signals
+) -> None:
+    with started(tmp_path / "cut", 37, "remembering") as child:
+        child.send_signal(signalled)
+        said = child.communicate(timeout=60)[0]
+    kept = RunDirectory(tmp_path / "cut").steps()
+    if signalled is signal.SIGKILL:
+        assert child.returncode == -signal.SIGKILL
+        assert kept[-1] % 15 == 0
+    else:
+        assert child.returncode == 130
+        assert f"step {kept[-1]} is saved" in said
+    assert 30 <= kept[-1] < 120
+    on_cpu(remembering(120), tmp_path / "cut", resume=True)
+    on_cpu(remembering(120), tmp_path / "whole")
+    cut, uncut = everything(tmp_path / "cut"), everything(tmp_path / "whole")
+    assert uncut.items() <= cut.items()
+    tensors = RunDirectory(tmp_path / "whole").load(120)
+    assert {"ema", "memory"} < {name.partition(".")[0] for name in tensors}
 
 
 @pytest.mark.slow

@@ -40,6 +40,11 @@ def tiny(**changes: Any) -> Recipe:
     return replace(TINY, **changes)
 
 
+def remembering(steps: int) -> Recipe:
+    """One whose checkpoints hold a running mean and what an update remembers of its last step."""
+    return tiny(steps=steps, updates="optimistic", ema=0.9)
+
+
 def everything(directory: Path) -> dict[str, bytes]:
     files = (p for p in directory.rglob("*") if p.is_file())
     return {str(p.relative_to(directory)): p.read_bytes() for p in files}
