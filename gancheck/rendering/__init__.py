@@ -38,18 +38,22 @@ if TYPE_CHECKING:
 __all__ = ["render_report", "write_report", "write_theory_page"]
 
 
-def _shelf() -> Mapping[str, Diagnostic]:
-    """The one place that asks the shelf which diagnostics there are."""
-    from gancheck.content import diagnostics
+def _shelf(report: Report) -> Mapping[str, Diagnostic]:
+    """The one place that asks the shelf which diagnostics there are.
 
-    return diagnostics()
+    Those of a game bring half of scipy, which the page of an audit of weights need not wait for.
+    """
+    from gancheck.content import diagnostic_codes, diagnostics
+
+    of_weights = {finding.code for finding in report.findings} <= {*diagnostic_codes("weights")}
+    return diagnostics("weights" if of_weights and report.findings else None)
 
 
 def _known(
     report: Report, diagnostics: Mapping[str, Diagnostic] | None
 ) -> Mapping[str, Diagnostic]:
     if diagnostics is None:
-        return _shelf() if report.findings or report.not_run else {}
+        return _shelf(report) if report.findings or report.not_run else {}
     return diagnostics
 
 
