@@ -15,6 +15,7 @@ from scipy import stats
 from typer.testing import CliRunner
 
 from gancheck import cli
+from gancheck.audit import diagnose
 from gancheck.compare_reports import (
     LEVEL,
     State,
@@ -23,6 +24,7 @@ from gancheck.compare_reports import (
 )
 from gancheck.diagnosis import Finding, Plan, Quantity, Report, Verdict
 from gancheck.report_file import ReadFinding, Side, read_side
+from tests.oracles import tiny_game
 from tests.rendering.schemas import validator
 
 if TYPE_CHECKING:
@@ -115,6 +117,21 @@ def test_a_planted_difference_is_found_among_many_that_are_not_there() -> None:
     assert found.quantities[7].low < 20.0 < found.quantities[7].high
     assert found.tested == 30
     assert found.degrees == 15
+
+
+def test_one_game_measured_with_two_seeds_is_not_distinguishable_from_itself(
+    tmp_path: Path,
+) -> None:
+    game, folders = tiny_game(), [tmp_path / "a", tmp_path / "b"]
+    for seed, folder in enumerate(folders):
+        plan = Plan(batch_size=32, samples=300, gradient_batch=16, probes=8, seed=seed)
+        folder.mkdir()
+        report = diagnose(game, codes=["GC004", "GC006"], plan=plan)
+        (folder / "result.json").write_text(report.to_json())
+    found = compare_folders(*folders)
+    assert found.counts["changed"] == 0
+    assert found.counts["not distinguishable"] > len(found.quantities) / 2
+    assert [d.name for d in found.differences] == ["seed"]
 
 
 def test_p_and_interval_are_those_of_student_s_test_where_the_spreads_are_known() -> None:
