@@ -184,7 +184,8 @@ def test_intervals_of_all_bins_hold_together_for_a_calibrated_logit() -> None:
         error, bins = calibration(real, fake)
         assert error.interval[0] <= error.value <= error.interval[1]
         missed += error.interval[0] > 0.0
-        assert bins.shape == (10, 4)
+        assert bins.shape == (10, 5)
+        assert bins[:, 4].sum() == 1000
     assert missed <= 7  # 99.9 % quantile of Binomial(200, 0.01)
 
 
@@ -267,7 +268,7 @@ def test_what_has_no_answer_says_so_and_the_game_is_left_alone() -> None:
     with pytest.raises(NotApplicable, match=r"at least 100 samples of each kind.*got 30"):
         density_ratio(play(1.0, finite=30))
     broken = play(1.0, offset=math.nan)
-    with pytest.raises(ValueError, match="every logit of real samples must be finite, 4000 of"):
+    with pytest.raises(ValueError, match="the discriminator's output must be finite, 1000 of"):
         density_ratio(broken, PLAN)
     with pytest.raises(ValueError, match="one finite log ratio a sample, got 1 for 4000"):
         density_ratio(play(1.0), PLAN, truth=lambda x: x.sum())
