@@ -1,4 +1,8 @@
-"""What the page on saturation says, for whatever its runs have shown."""
+"""What the page on saturation says, for whatever its runs have shown.
+
+It is one file, a little over 400 lines, because a reader should find the words for every outcome in
+one place.
+"""
 
 # pyright: reportUnknownMemberType=false, reportUnknownVariableType=false
 # (matplotlib's own signatures are partially unknown)
