@@ -384,7 +384,7 @@ def test_a_conditional_generator_of_the_owners_reaches_the_data(gan: Path, tmp_p
 
 
 def test_an_audit_of_weights_imports_nothing_that_only_games_and_proofs_need(gan: Path) -> None:
-    """Each of these costs a tenth of a second to half a second; together they were two thirds."""
+    """Each of these costs up to half a second, in an audit that may take one over torch's import."""
     script = (
         "import sys\n"
         "from typer.testing import CliRunner\n"
