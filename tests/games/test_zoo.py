@@ -3,14 +3,19 @@
 from __future__ import annotations
 
 import math
+import time
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
 import pytest
 import torch
+from sklearn.neighbors import KNeighborsClassifier
+from torch.nn import functional
 
 from gancheck.audit import diagnose
 from gancheck.diagnosis import Plan, Verdict
+from gancheck.games import data
 from gancheck.games.data import ArrayData, Synthetic
 from gancheck.games.losses import LOSSES
 from gancheck.games.zoo import RECIPES, recipe
@@ -93,9 +98,39 @@ def test_an_unknown_recipe_is_refused_with_the_names_there_are() -> None:
 
 
 @pytest.mark.slow
+def test_the_dcgan_of_digits_makes_all_ten_of_them_within_five_minutes(tmp_path: Path) -> None:
+    start = time.process_time()
+    train(recipe("digits-dcgan"), tmp_path / "run", seed=0, device="cpu")
+    assert time.process_time() - start < 300.0
+    found = data.digits()
+    assert found.labels is not None
+    neighbours = KNeighborsClassifier(5).fit(found.values.numpy(), found.labels.numpy())
+
+    def agreed(step: int) -> tuple[float, float]:
+        """Share of samples whose neighbours agree but for one, and of the rarest class."""
+        run = load_run(tmp_path / "run", step=step)
+        with torch.no_grad():
+            fake = run.generator(run.latent.sample(1000, rng()).float())
+        small = functional.avg_pool2d(fake, 4).flatten(1).double().numpy()
+        votes = neighbours.predict_proba(small)
+        rarest = np.bincount(votes.argmax(axis=1), minlength=10).min() / 1000
+        return float((votes.max(axis=1) >= 0.8).mean()), float(rarest)
+
+    sure, rarest = agreed(4000)
+    # 0.95 of held-out real digits; 0.83 was measured on one seed, its standard error 0.012
+    assert sure > 0.75
+    assert rarest > 0.02
+    assert agreed(0)[1] == 0.0  # untrained: all are called the same few
+
+
+@pytest.mark.slow
 @pytest.mark.parametrize("seed", [0, 1])
-def test_ring8_learns_at_least_six_of_its_eight_modes(seed: int, tmp_path: Path) -> None:
+def test_ring8_learns_at_least_seven_of_its_eight_modes_in_forty_seconds(
+    seed: int, tmp_path: Path
+) -> None:
+    start = time.process_time()
     train(recipe("ring8"), tmp_path / "run", seed=seed, device="cpu")
+    assert time.process_time() - start < 40.0
     run = load_run(tmp_path / "run")
     assert isinstance(run.data, Synthetic)
     assert run.data.modes is not None
@@ -106,7 +141,7 @@ def test_ring8_learns_at_least_six_of_its_eight_modes(seed: int, tmp_path: Path)
     share = torch.bincount(near, minlength=8) / len(fake)
     # a mode is found where it has a fifth of its due within three deviations, of which the law
     # itself has 1 - e^-4.5 = 0.989
-    assert int((share >= 0.2 / 8).sum()) >= 6
+    assert int((share >= 0.2 / 8).sum()) >= 7
     assert share.sum() > 0.5
     angles = torch.atan2(fake[:, 1], fake[:, 0])
     assert (angles.max() - angles.min()).item() > 1.5 * math.pi
