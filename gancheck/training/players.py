@@ -100,10 +100,14 @@ class Players:
         """Around forward passes: mixed precision where it is asked for."""
         if self.precision is None:
             return contextlib.nullcontext()
-        return torch.autocast(self.of_generator[0].device.type, dtype=self.precision)
+        return torch.autocast(self._like().device.type, dtype=self.precision)
+
+    def _like(self) -> Tensor:
+        """A parameter of the generator, which may have none that moves."""
+        return self.of_generator[0] if self.of_generator else next(self.generator.parameters())
 
     def _cast(self, x: Tensor) -> Tensor:
-        like = self.of_generator[0]
+        like = self._like()
         x = x.to(like.dtype)
         if like.device.type == "cuda" and x.device.type == "cpu":
             x = x.pin_memory()  # a copy from pinned memory is not waited for
