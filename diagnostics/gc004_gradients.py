@@ -7,17 +7,23 @@ How it is measured
     from disjoint minibatches, over the mean squared norm of one minibatch's gradient; and the share
     of generated samples at which that loss has the derivative zero in float32.
 Verdicts
-    failing: surely more than 25 % of the generated samples have the derivative zero in float32.
+    failing: significantly more than 25 % of the generated samples have the derivative zero in
+    float32.
     For log-odds, the share of generated samples with d < 0.01 (each gives the saturating loss one
-    per cent of its signal) against 25 %: sound below; above, failing where the saturating loss is
-    in use and warning where the non-saturating one is, which keeps its gradient; undecided where
-    the exact interval straddles 25 %.
+    per cent of its signal) against 25 %: significantly above, failing where the saturating loss is
+    in use and warning where the non-saturating one is, which keeps its gradient; sound where the
+    exact 95 % interval lies below, which errs in at most 2.5 %; undecided between.
     For a critic (least squares, hinge, Wasserstein, or a loss of one's own), whose score has no
     such line: sound where the one-sided 99 % limit of the squared expected gradient lies above
-    zero, else undecided, because a gradient is zero on average also at an equilibrium.
+    zero, which errs in 1 %, else undecided, because a gradient is zero on average also at an
+    equilibrium.
+    Both shares are counted in samples, so each alarm rests on an exact binomial test of "no more
+    than 25 %", at 1 % after Holm's correction. The other numbers are told and not judged; the
+    single-sample ratios among them are exact for their samples.
 What to do
     Use the non-saturating loss, or hold the discriminator back (R1, instance noise, fewer steps).
-Theorem: gradient-ratio, optimal-discriminator. Source: Goodfellow et al. (2014), section 3.
+Theorem: gradient-ratio, optimal-discriminator. Sources: Goodfellow et al. (2014),
+section 3; Holm (1979).
 """
 
 from __future__ import annotations
@@ -26,48 +32,75 @@ from typing import TYPE_CHECKING
 
 from gancheck.diagnosis import Definition, Diagnostic, Finding, Quantity, Verdict
 from gancheck.measures.gradients import GradientRatio, gradients
+from gancheck.measures.holm import ALPHA, holm
+from gancheck.measures.line_tests import in_words, share_above, suspected
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from gancheck.measures.generator_signal import GeneratorSignal
 
 
-def judge(found: GradientRatio | GeneratorSignal, *, starved: float = 0.25) -> Finding:
+def judge(
+    found: GradientRatio | GeneratorSignal,
+    *,
+    alpha: float = ALPHA,
+    beside: Sequence[float] = (),
+    starved: float = 0.25,
+) -> Finding:
     """Compare the saturated share with the line; how bad it is depends on the loss in use.
 
     Args:
         found: the measurement.
+        alpha: chance of any false alarm.
+        beside: p-values of the other diagnostics of the same report.
         starved: share of samples below d = 0.01, or of derivative zero, from which a quarter of
             every batch is silent.
     """
-    q = found.quantities
-    silent = "silent_share" in q and q["silent_share"].interval[0] > starved
-    if isinstance(found, GradientRatio):
-        verdict = Verdict.failing if silent else _of_share(found, starved)
-        because, titles = _of_log_odds(found, starved), _TITLES
+    q, n = found.quantities, int(found.provenance["generated_samples"])
+    shares = {name: q[f"{name}_share"] for name in ("saturated", "silent") if f"{name}_share" in q}
+    tests = holm({k: share_above(s, n, starved) for k, s in shares.items()}, beside=beside)
+    beyond = [name for name, p in tests.items() if p.corrected < alpha]
+    doubt = [name for name, p in tests.items() if suspected(p, alpha)]
+    if "silent" in beyond:
+        verdict = Verdict.failing
+    elif "saturated" in beyond:
+        minimax = isinstance(found, GradientRatio) and found.loss == "minimax"
+        verdict = Verdict.failing if minimax else Verdict.warning
+    elif doubt:
+        verdict = Verdict.undecided
     else:
-        heard = q["generator_gradient"].interval[0] > 0.0
-        verdict = Verdict.sound if heard else Verdict.undecided
-        verdict = Verdict.failing if silent else verdict
-        because, titles = "", _CRITIC_TITLES
+        verdict = _without_alarm(found, starved)
+    log_odds = isinstance(found, GradientRatio)
+    if "silent" in beyond:
+        title, remedy = _SILENT
+    elif verdict is Verdict.undecided and doubt:
+        title, remedy = _SUSPECTED
+    else:
+        title = (_TITLES if log_odds else _CRITIC_TITLES)[verdict]
+        remedy = _remedy(found, verdict)
+    told = [_of_log_odds(found, starved)] if log_odds else []
+    told += [_direction(found), _float32(found), *(in_words(tests[k], alpha) for k in doubt[:1])]
     return Finding(
         code="GC004",
         verdict=verdict,
-        title=_SILENT if silent else titles[verdict],
-        because=" ".join(part for part in (because, _direction(found), _float32(found)) if part),
-        remedy=_SILENT_REMEDY if silent else _remedy(found, verdict),
+        title=title,
+        because=" ".join(part for part in told if part),
+        remedy=remedy,
         quantities=q,
         theorems=diagnostic.theorems,
         measurement=found,
+        p_values=tests,
     )
 
 
-def _of_share(found: GradientRatio, starved: float) -> Verdict:
-    low, high = found.quantities["saturated_share"].interval
-    if high <= starved:
-        return Verdict.sound
-    if low > starved:
-        return Verdict.failing if found.loss == "minimax" else Verdict.warning
-    return Verdict.undecided
+def _without_alarm(found: GradientRatio | GeneratorSignal, starved: float) -> Verdict:
+    q = found.quantities
+    if isinstance(found, GradientRatio):
+        well = q["saturated_share"].interval[1] <= starved
+    else:
+        well = q["generator_gradient"].interval[0] > 0.0
+    return Verdict.sound if well else Verdict.undecided
 
 
 def _of_log_odds(found: GradientRatio, starved: float) -> str:
@@ -138,8 +171,14 @@ _CRITIC_TITLES = {
     Verdict.sound: "The generator's minibatches agree on a direction",
     Verdict.undecided: "No common direction of the generator's gradient can be told from noise",
 }
-_SILENT = "The generator's loss has the derivative zero in float32"
-_SILENT_REMEDY = "Hold the discriminator back until its scores are numbers float32 can tell apart."
+_SILENT = (
+    "The generator's loss has the derivative zero in float32",
+    "Hold the discriminator back until its scores are numbers float32 can tell apart.",
+)
+_SUSPECTED = (
+    "The generator may hear little, or that is chance",
+    "Draw more samples (--samples), or ask this question alone (--only GC004).",
+)
 _REMEDIES = {
     Verdict.sound: "",
     Verdict.warning: "Hold the discriminator back: R1 penalty, instance noise, or fewer steps.",
@@ -162,7 +201,7 @@ diagnostic = Diagnostic(
         "points where the others do; around zero there is no common direction."
     ),
     headline="saturated_share",
-    threshold="samples with d < 0.01; warns above 25 %",
+    threshold="samples with d < 0.01; warns significantly above 25 %, by Holm",
     labels={
         "gradient_ratio": "gradient norms, non-saturating / saturating, minibatch",
         "ratio_of_means": "E(1 − d) / E d",
@@ -175,6 +214,10 @@ diagnostic = Diagnostic(
         "gradient_signal": "share of a minibatch's squared gradient common to all",
         "silent_share": "generated of derivative zero in float32",
         "rounded_share": "generated with d rounded to 0 or 1 in float32",
+    },
+    tests={
+        "saturated": "more than a quarter of generated samples have d < 0.01",
+        "silent": "more than a quarter have derivative zero in float32",
     },
     definition=Definition(
         mathml=(

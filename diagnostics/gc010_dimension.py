@@ -7,42 +7,63 @@ How it is measured
     whose samples lie on the data and in its gaps. The dimension of generated and of real samples
     from distances to ten neighbours, equal numbers of both.
 Verdicts
-    warning: the samples lie in surely fewer than half the dimensions of the data (the upper end of
-    one interval below half the lower end of the other), or the Jacobian's rank is below min(m, n)
-    at surely more than 25 % of the latents, so that some latent directions move nothing.
-    sound: surely neither. undecided: an interval straddles a line, there are too few different
-    samples, or the Jacobian was too large to form and nothing else warns. Where batch norm mixes
-    the samples of a batch, the rank is told and not judged.
+    warning: the samples lie in significantly fewer than half the dimensions of the data, or the
+    Jacobian's rank is below min(m, n) at significantly more than 25 % of the latents, so that some
+    latent directions move nothing.
+    sound: surely neither (the lower end of one dimension's 95 % interval not below half the upper
+    end of the other's, and the exact 95 % interval of the share below 25 %), which errs in at most
+    2.5 % for each. undecided: between, or there are too few different samples, or the Jacobian was
+    too large to form and nothing else warns. Where batch norm mixes the samples of a batch, the
+    rank is told and not judged.
+    Dimensions are sampled and so are the latents, so each alarm rests on a test of "not beyond the
+    line", at 1 % after Holm's correction: Student's t for the difference of the inverse dimensions,
+    which are means, and exact binomial for the share of latents. What is tested are dimensions as
+    this many samples show them, the same number of both. The rank at one latent and the numbers of
+    latents and outputs are exact.
     With fewer latents than outputs the generator's law has no density. That is no fault and no
     verdict, it is said: a density ratio, and a divergence that needs one, then do not exist.
 What to do
     Look at GC006 for modes that shrank, at dead units of the generator, or give it fewer latents.
 Theorem: low-dimensional-generator-has-no-density. Sources: Levina and Bickel (2004); Arjovsky and
-Bottou (2017).
+Bottou (2017); Holm (1979).
 """
 
 from __future__ import annotations
 
+import math
 from typing import TYPE_CHECKING
 
 from gancheck.diagnosis import Definition, Diagnostic, Finding, Quantity, Verdict
-from gancheck.measures.local_dimension import LocalDimension, local_dimension
+from gancheck.measures.holm import ALPHA, holm
+from gancheck.measures.line_tests import in_words, mean_above, share_above, suspected
+from gancheck.measures.local_dimension import FEWEST, LocalDimension, local_dimension
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Mapping, Sequence
+
+    from gancheck.diagnosis import PValue
 
 
-def judge(found: LocalDimension, *, thin: float = 0.5, wasted: float = 0.25) -> Finding:
+def judge(
+    found: LocalDimension,
+    *,
+    alpha: float = ALPHA,
+    beside: Sequence[float] = (),
+    thin: float = 0.5,
+    wasted: float = 0.25,
+) -> Finding:
     """Compare dimensions of samples, then ranks.
 
     Args:
         found: the measurement.
+        alpha: chance of any false alarm.
+        beside: p-values of the other diagnostics of the same report.
         thin: half of the data's dimensions: every second direction of the data is not followed.
         wasted: share of latents of deficient rank: a chance flat spot is rarer than one in four.
     """
     q = found.quantities
-    fewer = _fewer(q, thin)
-    flat = _above(q["deficient_share"], wasted) if "deficient_share" in q else None
+    tests = holm(_tests(found, thin, wasted), beside=beside)
+    fewer, flat = _fewer(q, tests, alpha, thin), _wasted(q, tests, alpha, wasted)
     flat = False if found.mixes else flat
     if fewer or flat:
         verdict = Verdict.warning
@@ -54,35 +75,72 @@ def judge(found: LocalDimension, *, thin: float = 0.5, wasted: float = 0.25) -> 
     remedy = _REMEDIES[verdict]
     if verdict is Verdict.undecided and fewer is False and found.skipped:
         title, remedy = _UNRANKED  # more samples would not tell
+    doubt = [p for p in tests.values() if suspected(p, alpha)]
+    if verdict is Verdict.undecided and doubt:
+        title, remedy = _SUSPECTED
     return Finding(
         code="GC010",
         verdict=verdict,
         title=title,
         because=" ".join(
             part
-            for part in (_samples(found), _jacobian(found), _in_gaps(found), _density(found))
+            for part in (
+                _samples(found),
+                _jacobian(found),
+                _in_gaps(found),
+                _density(found),
+                *(in_words(p, alpha) for p in doubt[:1]),
+            )
             if part
         ),
         remedy=remedy,
         quantities=q,
         theorems=diagnostic.theorems,
         measurement=found,
+        p_values=tests,
     )
 
 
-def _above(q: Quantity, line: float) -> bool | None:
-    low, high = q.interval
-    return True if low > line else (False if high <= line else None)
+def _tests(found: LocalDimension, thin: float, wasted: float) -> dict[str, float]:
+    """The p-value of each quantity that is not beyond its line; none of what is not judged."""
+    q, out = found.quantities, dict[str, float]()
+    if {"dimension_generated", "dimension_real"} <= q.keys():
+        (few, error), (many, other) = (_inverse(q[f"dimension_{k}"]) for k in ("generated", "real"))
+        both = math.hypot(error, other / thin)
+        # the errors come of at least that many different samples each
+        out["thin"] = mean_above(few - many / thin, both, 0.0, df=FEWEST - 1)
+    if "deficient_share" in q and not found.mixes:
+        latents = int(found.provenance["latents"])
+        out["deficient"] = share_above(q["deficient_share"], latents, wasted)
+    return out
 
 
-def _fewer(q: Mapping[str, Quantity], thin: float) -> bool | None:
-    """Whether the samples surely lie in fewer dimensions than `thin` times the data's."""
-    if not {"dimension_generated", "dimension_real"} <= q.keys():
+def _inverse(dimension: Quantity) -> tuple[float, float]:
+    """The mean that the dimension is one over, and its standard error."""
+    value = dimension.value
+    return 1.0 / value, (dimension.sampling_error or 0.0) / value**2
+
+
+def _wasted(
+    q: Mapping[str, Quantity], tests: Mapping[str, PValue], alpha: float, line: float
+) -> bool | None:
+    """Whether the rank is deficient at more latents than the line allows; None: not known."""
+    if "deficient" not in tests:
         return None
-    low, high = q["dimension_generated"].interval
-    least, most = q["dimension_real"].interval
-    if high < thin * least:
+    if tests["deficient"].corrected < alpha:
         return True
+    return False if q["deficient_share"].interval[1] <= line else None
+
+
+def _fewer(
+    q: Mapping[str, Quantity], tests: Mapping[str, PValue], alpha: float, thin: float
+) -> bool | None:
+    """Whether the samples lie in fewer dimensions than `thin` times the data's; None: not known."""
+    if "thin" not in tests:
+        return None
+    if tests["thin"].corrected < alpha:
+        return True
+    low, most = q["dimension_generated"].interval[0], q["dimension_real"].interval[1]
     return False if low >= thin * most else None
 
 
@@ -161,6 +219,10 @@ _TITLES = {
     Verdict.warning: "The samples lie in far fewer dimensions than the data",
     Verdict.undecided: "The dimensions cannot be told apart from the line",
 }
+_SUSPECTED = (
+    "Dimensions or latents may be lost, or that is chance",
+    "Draw more samples (--samples), or ask this question alone (--only GC010).",
+)
 _UNRANKED = (
     "The samples lie in at least half the data's dimensions; how latents move them is not known",
     "A generator that torch can differentiate, with at most 1024 latents or outputs, would tell it.",
@@ -186,7 +248,7 @@ diagnostic = Diagnostic(
         "generated and of real samples, from their neighbours."
     ),
     headline="dimension_generated",
-    threshold="warns below half the data's dimension, or above 25 % of latents of deficient rank",
+    threshold="warns below half the data's dimension, or above 25 % of latents of deficient rank, by Holm",
     labels={
         "latent_dimension": "coordinates of a latent that vary continuously",
         "ambient_dimension": "coordinates of a sample",
@@ -199,6 +261,10 @@ diagnostic = Diagnostic(
         "stretch_in_gap": "the same where samples lie in a gap",
         "dimension_generated": "dimension of generated samples",
         "dimension_real": "dimension of real samples",
+    },
+    tests={
+        "thin": "generated samples lie in fewer than half the data's dimensions",
+        "deficient": "the rank is deficient at more than a quarter of latents",
     },
     definition=Definition(
         mathml=(

@@ -8,57 +8,81 @@ How it is measured
     loss is never read as a divergence.
 Verdicts
     The mean distance of the shares from what is stated, with the interval that the bins allow,
-    against 0.1: warning surely above, sound surely below, undecided between. On data that D may
-    have been trained on (all but the laws of `games.data`) sound becomes undecided: its own sample
-    is what it fits.
+    against 0.1: warning significantly above; sound where the interval lies below, which errs in at
+    most 1 %; undecided between. On data that D may have been trained on (all but the laws of
+    `games.data`) sound becomes undecided: its own sample is what it fits.
+    The distance is sampled, so the alarm rests on a test of "at most 0.1", at 1 % after Holm's
+    correction: its p-value is the smallest alpha at which the bins' exact limits, which hold
+    together, lie beyond the line. The divergence is told with its own limit and not judged.
     Not applicable to critics, whose score is no log-odds.
 What to do
     Slope below 1: D is too sure, stop it earlier or penalise it (R1). Slope above 1: train D
     longer. Offset: D saw other shares of real and generated samples. D trained with smoothed labels
     is measured by `gancheck.measures.density_ratio(game, targets=(0.9, 0.0))`.
 Theorems: logit-is-log-density-ratio, label-smoothing-tilts-the-optimum,
-minimax-value-is-jensen-shannon. Sources: Goodfellow et al. (2014); Maurer and Pontil (2009).
+minimax-value-is-jensen-shannon. Sources: Goodfellow et al. (2014); Maurer and Pontil (2009);
+Holm (1979).
 """
 
 from __future__ import annotations
 
 import math
+from typing import TYPE_CHECKING
 
 from gancheck.diagnosis import Definition, Diagnostic, Finding, Quantity, Verdict
 from gancheck.measures.density_ratio import DensityRatio, density_ratio
+from gancheck.measures.holm import ALPHA, holm
+from gancheck.measures.line_tests import calibration_beyond, in_words, suspected
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
 
 
-def judge(found: DensityRatio, *, off: float = 0.1, separable: float = 0.05) -> Finding:
+def judge(
+    found: DensityRatio,
+    *,
+    alpha: float = ALPHA,
+    beside: Sequence[float] = (),
+    off: float = 0.1,
+    separable: float = 0.05,
+) -> Finding:
     """Compare the calibration error with the line; say what the bound proves.
 
     Args:
         found: the measurement.
+        alpha: chance of any false alarm.
+        beside: p-values of the other diagnostics of the same report.
         off: a tenth of probability: beyond it sigmoid(logit) misstates one sample in ten.
         separable: distance of the proven divergence from ln 2, at which D tells the laws apart
             nearly everywhere.
     """
     q = found.quantities
-    low, high = q["calibration_error"].interval
-    if low > off:
+    p = calibration_beyond(found.predicted, found.observed, found.counts, off)
+    tests = holm({"miscalibrated": p}, beside=beside)
+    below, doubt = q["calibration_error"].interval[1] <= off, ""
+    if tests["miscalibrated"].corrected < alpha:
         verdict = Verdict.warning
-    elif high <= off:
-        verdict = Verdict.sound if found.fresh else Verdict.undecided
     else:
-        verdict = Verdict.undecided
-    seen = verdict is Verdict.undecided and high <= off
+        verdict = Verdict.sound if below and found.fresh else Verdict.undecided
+    title, remedy = _TITLES[verdict], _REMEDIES[verdict]
+    if verdict is Verdict.undecided and below:
+        title, remedy = _SEEN
+    elif suspected(tests["miscalibrated"], alpha):
+        doubt, (title, remedy) = in_words(tests["miscalibrated"], alpha), _SUSPECTED
     return Finding(
         code="GC011",
         verdict=verdict,
-        title=_SEEN if seen else _TITLES[verdict],
+        title=title,
         because=" ".join(
             part
-            for part in (_calibrated(found, off), _line(found), _bound(found, separable))
+            for part in (_calibrated(found, off), _line(found), _bound(found, separable), doubt)
             if part
         ),
-        remedy=_SEEN_REMEDY if seen else _REMEDIES[verdict],
+        remedy=remedy,
         quantities=q,
         theorems=diagnostic.theorems,
         measurement=found,
+        p_values=tests,
     )
 
 
@@ -109,13 +133,19 @@ _TITLES = {
     Verdict.warning: "The logit misstates the odds",
     Verdict.undecided: "Whether the logit is calibrated cannot be told",
 }
-_SEEN = "The logit states the odds on data it may have been trained on"
+_SEEN = (
+    "The logit states the odds on data it may have been trained on",
+    "Measure on data that D has not seen: density_ratio(game, fresh=True).",
+)
+_SUSPECTED = (
+    "The logit may misstate the odds, or that is chance",
+    "Draw more samples (--samples), or ask this question alone (--only GC011).",
+)
 _REMEDIES = {
     Verdict.sound: "",
     Verdict.warning: "Slope below 1: hold D back or penalise it. Above 1: train D longer.",
     Verdict.undecided: "Draw more samples (--samples), or give more data.",
 }
-_SEEN_REMEDY = "Measure on data that D has not seen: density_ratio(game, fresh=True)."
 
 
 diagnostic = Diagnostic(
@@ -135,7 +165,7 @@ diagnostic = Diagnostic(
         "Below: the divergence that the logit proves, from its 99 % limit, as it stands and rescaled."
     ),
     headline="calibration_error",
-    threshold="warns surely above 0.1; sound surely below, on fresh samples",
+    threshold="warns significantly above 0.1, by Holm; sound surely below, on fresh samples",
     labels={
         "calibration_error": "mean distance from the stated odds",
         "calibration_slope": "slope of the best line through the logit",
@@ -146,6 +176,7 @@ diagnostic = Diagnostic(
         "ratio_offset": "offset on the true log ratio",
         "ratio_error": "root mean squared distance from the true log ratio",
     },
+    tests={"miscalibrated": "the odds observed are more than 0.1 off those stated"},
     definition=Definition(
         mathml=(
             "<mrow><mi>JSD</mi><mo>≥</mo><mi>ln</mi><mn>2</mn><mo>+</mo><mfrac><mn>1</mn><mn>2</mn>"

@@ -73,6 +73,7 @@ class DensityRatio(Measurement):
         observed: [bins] share of real samples.
         low: [bins] lower ends, for all bins together.
         high: [bins] upper ends.
+        counts: [bins] samples.
         fresh: real samples were drawn anew from a law, so D cannot have seen them.
     """
 
@@ -80,6 +81,7 @@ class DensityRatio(Measurement):
     observed: np.ndarray
     low: np.ndarray
     high: np.ndarray
+    counts: np.ndarray
     fresh: bool
 
     @page_style()
@@ -189,7 +191,7 @@ def density_ratio(
         quantities=quantities,
         rows=[
             {"predicted": p, "real_share": o, "low": lo, "high": hi}
-            for p, o, lo, hi in bins.tolist()
+            for p, o, lo, hi, _ in bins.tolist()
         ],
         provenance={
             "samples_of_each_kind": n,
@@ -203,6 +205,7 @@ def density_ratio(
         observed=bins[:, 1],
         low=bins[:, 2],
         high=bins[:, 3],
+        counts=bins[:, 4],
         fresh=fresh,
     )
 
@@ -237,7 +240,7 @@ def log_ratio(
 
 
 def calibration(real: np.ndarray, fake: np.ndarray) -> tuple[Quantity, np.ndarray]:
-    """The binned calibration error of log ratios, and [bins, 4]: stated, observed, low, high.
+    """The binned calibration error of log ratios, and [bins, 5]: stated, observed, low, high, count.
 
     Bins hold equal numbers, ties stay together. The intervals are Clopper and Pearson's at a level
     that holds for all bins together at 99 %, and the error's own interval is what they allow.
@@ -264,7 +267,7 @@ def calibration(real: np.ndarray, fake: np.ndarray) -> tuple[Quantity, np.ndarra
         count, hits = int(inside.sum()), int((inside & is_real).sum())
         p, seen = float(stated[inside].mean()), hits / count
         low, high = clopper_pearson(hits, count, level=1.0 - ALPHA / len(used))
-        bins.append([p, seen, low, high])
+        bins.append([p, seen, low, high, count])
         apart = max(0.0, low - p, p - high)
         ends += count / len(t) * np.array([abs(seen - p), apart, max(p - low, high - p)])
     value, least, most = map(float, ends)

@@ -65,6 +65,7 @@ if TYPE_CHECKING:
     from gancheck.games.game import Game
 
 __all__ = [
+    "FEWEST",
     "LocalDimension",
     "levina_bickel",
     "local_dimension",
@@ -77,7 +78,7 @@ _MIXED_LATENTS = 2  # each costs a Jacobian of a whole batch of its own
 _LARGEST = 1024  # products a Jacobian may take: beyond it none is formed
 _POINTS = 2000  # of each kind for the neighbours
 _NEIGHBOURS = 10
-_FEWEST = 50  # points: below it ten neighbours are no neighbourhood
+FEWEST = 50  # points: below it ten neighbours are no neighbourhood
 # Neighbourhoods share points: on normal samples in 1 to 10 dimensions, 300 and 1000 points, the
 # estimate varied 0.97 to 1.26 times as much as independent terms would.
 _DEPENDENCE = 1.3
@@ -237,7 +238,7 @@ def levina_bickel(x: ArrayLike, *, neighbours: int = _NEIGHBOURS) -> Quantity:
     if neighbours < 3:
         raise ValueError(f"neighbours must be at least 3, got {neighbours}")
     points = torch.unique(points - points.mean(0), dim=0)
-    need = max(_FEWEST, 2 * neighbours)
+    need = max(FEWEST, 2 * neighbours)
     if len(points) < need:
         raise ValueError(f"x must hold at least {need} different points, got {len(points)}")
     t = _nearest(points, neighbours)

@@ -82,6 +82,12 @@ def with_values(code: str, fields: dict[str, Any] | None = None, **values: Quant
     return replace(found, quantities={**found.quantities, **values}, **(fields or {}))
 
 
+def of_samples(found: Any, n: int) -> Any:
+    """The measurement as if its shares had been counted in n samples, or n latents."""
+    counts = dict.fromkeys(("generated_samples", "points", "latents"), n)
+    return replace(found, provenance={**found.provenance, **counts})
+
+
 def about(value: float, spread: float) -> Quantity:
     return Quantity(value=value, sampling_error=spread)
 

@@ -11,10 +11,11 @@ from gancheck import content
 from gancheck.diagnosis import Quantity, Verdict
 from gancheck.games import analytic
 from gancheck.games.batch import EarlierPoint
+from gancheck.measures.proportions import share
 from gancheck.measures.rotation import rotation
 from gancheck.measures.stability import Outcome, local_stability
 from gancheck.operators.budget import Budget
-from tests.diagnostics.measured import PLAN, about, measured, verdict, with_values
+from tests.diagnostics.measured import PLAN, about, measured, of_samples, verdict, with_values
 from tests.oracles import tiny_game
 
 
@@ -134,17 +135,18 @@ def test_gc003_is_undecided_where_the_budget_left_one_noisy_batch_or_nothing() -
 @pytest.mark.parametrize(
     ("hits", "loss", "expected"),
     [
-        ((0.001, 0.0, 0.01), "minimax", Verdict.sound),
-        ((0.9, 0.85, 0.95), "minimax", Verdict.failing),
-        ((0.9, 0.85, 0.95), "non-saturating", Verdict.warning),
-        ((0.25, 0.2, 0.3), "minimax", Verdict.undecided),
+        (1, "minimax", Verdict.sound),
+        (180, "minimax", Verdict.failing),
+        (180, "non-saturating", Verdict.warning),
+        (50, "minimax", Verdict.undecided),
+        (64, "minimax", Verdict.undecided),  # p = 0.014: its 95 % interval lies above the line
     ],
 )
 def test_gc004_is_milder_where_the_loss_keeps_its_gradient(
-    hits: tuple[float, float, float], loss: str, expected: Verdict
+    hits: int, loss: str, expected: Verdict
 ) -> None:
-    share = Quantity(value=hits[0], sampling_error=0.0, low=hits[1], high=hits[2])
-    assert verdict("GC004", with_values("GC004", {"loss": loss}, saturated_share=share)) is expected
+    found = with_values("GC004", {"loss": loss}, saturated_share=share(hits, 200))
+    assert verdict("GC004", of_samples(found, 200)) is expected
 
 
 def test_gc003_tells_the_path_and_judges_without_it() -> None:

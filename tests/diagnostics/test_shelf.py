@@ -57,7 +57,7 @@ def test_names_of_quantities_are_documented_and_labelled(code: str) -> None:
     assert diagnostic.headline in documented
 
 
-@pytest.mark.parametrize("code", ["GC005", "GC006", "GC007", "GC008"])
+@pytest.mark.parametrize("code", CODES[3:])
 def test_every_test_has_words_on_the_page(code: str) -> None:
     diagnostic = content.diagnostics()[code]
     assert set(diagnostic.judge(measured(code)).p_values) == set(diagnostic.tests)

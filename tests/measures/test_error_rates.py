@@ -29,14 +29,14 @@ from gancheck.games import data, latents
 from gancheck.games.game import Game
 from gancheck.measures.connectivity import bridge_mass
 from gancheck.measures.coverage import coverage
-from gancheck.measures.density_ratio import density_ratio
+from gancheck.measures.density_ratio import calibration, density_ratio
 from gancheck.measures.distances import distances
 from gancheck.measures.gradients import gradient_ratio
 from gancheck.measures.lipschitz import lipschitz
-from gancheck.measures.local_dimension import local_dimension
+from gancheck.measures.local_dimension import levina_bickel, local_dimension
 from gancheck.measures.memorisation import memorisation
 from gancheck.measures.proportions import share
-from tests.diagnostics.measured import with_values
+from tests.diagnostics.measured import of_samples, with_values
 from tests.measures.test_support_calibration import discriminant
 
 if TYPE_CHECKING:
@@ -53,6 +53,8 @@ TESTS = (
     "bridge", "missing", "under_represented", "imbalance", "shrinkage", "coverage",
     "near_duplicates", "mmd", "sliced_w1", "rank", "exchange",
 )  # fmt: skip
+# Of a quantity against its line, which one law for both is far from.
+LINES = ("saturated", "silent", "flat", "thin", "deficient", "miscalibrated")
 WHOLE = 200
 ALARMS = (Verdict.warning, Verdict.failing)
 
@@ -166,7 +168,7 @@ def check(law: str, n: int, draws: int) -> None:
     allowed = most(draws, 0.01)
     for code in CODES:
         assert got["alarm"][code] <= allowed, (code, got["alarm"])
-    for name in TESTS:
+    for name in (*TESTS, *LINES):
         assert got["test"][name] <= allowed, (name, got["test"])
     assert got["report"]["any"] <= allowed, got["alarm"]
     assert got["other"]["divergence"] <= allowed
@@ -179,7 +181,7 @@ def test_a_report_on_the_data_s_own_law_rarely_alarms(law: str, n: int, draws: i
     check(law, n, draws)
     # A test that is never made has no false alarms either.
     made = counted(law, n, draws)["made"]
-    assert set(made) == set(TESTS) - ({"bridge"} if law == "digits" else set())
+    assert set(made) == {*TESTS, *LINES} - ({"bridge"} if law == "digits" else set())
     assert min(made.values()) == draws
 
 
@@ -192,41 +194,52 @@ def test_false_alarms_of_every_verdict_stay_within_the_binomial_quantile(law: st
     tests = [f"{got['test'][t]}" if got["made"][t] else "-" for t in TESTS]
     other = [str(got["other"][k]) for k in ("missed", "divergence", "excess")]
     print(f"| {law} | {n} | {' | '.join(tests)} | {' | '.join(other)} |")
+    print(f"| {law} | {n} | {' | '.join(str(got['test'][t]) for t in LINES)} |")
     check(law, n, WHOLE)
 
 
 NAUGHT = Quantity(value=0.0, sampling_error=0.0)
 LINED: dict[str, tuple[str, dict[str, Any], dict[str, Quantity]]] = {
-    "GC004": ("saturated_share", {"loss": "minimax"}, {}),
-    "GC009": ("flat_share", {}, {"slope_mismatch": NAUGHT}),
-    "GC010": ("deficient_share", {}, {}),
+    "GC004": ("saturated", {"loss": "minimax"}, {}),
+    "GC009": ("flat", {}, {"slope_mismatch": NAUGHT}),
+    "GC010": ("deficient", {}, {}),
 }
 
 
 @pytest.mark.parametrize("code", LINED)
 @pytest.mark.parametrize("n", [32, 300, 2000])
-def test_a_share_that_lies_on_its_line_alarms_in_one_of_forty_at_most(code: str, n: int) -> None:
-    """Exactly, over all counts: these verdicts compare a 95 % interval with 25 %, 2.5 % a side."""
+def test_a_share_that_lies_on_its_line_alarms_in_one_of_a_hundred_at_most(
+    code: str, n: int
+) -> None:
+    """Exactly, over all counts: the test at its own 1 %, and the verdict, two tests each by Holm."""
     name, fields, beside = LINED[code]
     chance = stats.binom.pmf(np.arange(n + 1), n, 0.25)
     judge = content.diagnostics()[code].judge
-    alarm = sum(
-        float(chance[hits])
-        for hits in np.flatnonzero(chance > 1e-12).tolist()
-        if judge(with_values(code, fields, **{name: share(hits, n)}, **beside)).verdict in ALARMS
-    )
-    print(f"\n| {code} | `{name}` of {n} is 25 % | {alarm:.1%} |")
-    assert 0.005 < alarm <= 0.025
+    tested = alarmed = 0.0
+    for hits in np.flatnonzero(chance > 1e-12).tolist():
+        found = with_values(code, fields, **{f"{name}_share": share(hits, n)}, **beside)
+        finding = judge(of_samples(found, n))
+        tested += float(chance[hits]) * (finding.p_values[name].raw < 0.01)
+        alarmed += float(chance[hits]) * (finding.verdict in ALARMS)
+    print(f"\n| {code} | `{name}_share` of {n} is 25 % | {tested:.2%} | {alarmed:.2%} |")
+    assert 0.001 < alarmed <= tested <= 0.01
+    assert alarmed <= 0.005
 
 
-def off_its_optimum(law: str, n: int, draws: int) -> int:
-    """Alarms of GC009 on a critic exactly 0.1 too steep: equal laws, a linear score of slope 1.1."""
-    judge, alarms = content.diagnostics()["GC009"].judge, 0
+def off_its_optimum(law: str, n: int, draws: int) -> tuple[int, int]:
+    """GC009 on a critic exactly 0.1 too steep: equal laws, a linear score of slope 1.1.
+
+    Returns:
+        How often the test is below its own 1 %, and how often the verdict alarms.
+    """
+    judge, tested, alarmed = content.diagnostics()["GC009"].judge, 0, 0
     for seed in range(draws):
         d = drawn(law, n, seed)
         game = game_of(d.real, d.generated, 1.1, loss="wgan-gp")
-        alarms += judge(lipschitz(game, Plan(samples=n, seed=seed))).verdict in ALARMS
-    return alarms
+        finding = judge(lipschitz(game, Plan(samples=n, seed=seed)))
+        tested += finding.p_values["mismatch"].raw < 0.01
+        alarmed += finding.verdict in ALARMS
+    return tested, alarmed
 
 
 @pytest.mark.parametrize(
@@ -236,9 +249,50 @@ def off_its_optimum(law: str, n: int, draws: int) -> int:
         *(pytest.param(*case, WHOLE, marks=pytest.mark.slow) for case in CASES),
     ],
 )
-def test_a_critic_on_the_line_of_its_penalty_alarms_in_one_of_forty(
+def test_a_critic_on_the_line_of_its_penalty_alarms_in_one_of_a_hundred(
     law: str, n: int, draws: int
 ) -> None:
-    alarms = off_its_optimum(law, n, draws)
-    print(f"\n| GC009 | `slope_mismatch` is 0.1, {law}, n = {n} | {alarms} of {draws} |")
-    assert alarms <= most(draws, 0.025)
+    tested, alarmed = off_its_optimum(law, n, draws)
+    what = f"`slope_mismatch` is 0.1, {law}, n = {n}"
+    print(f"\n| GC009 | {what} | {tested} of {draws} | {alarmed} of {draws} |")
+    assert alarmed <= tested <= most(draws, 0.01)
+
+
+@pytest.mark.parametrize(
+    ("n", "draws"),
+    [(50, 100), (300, 100), *(pytest.param(n, 1000, marks=pytest.mark.slow) for n in (50, 300))],
+)
+def test_dimensions_on_their_line_alarm_in_one_of_a_hundred(n: int, draws: int) -> None:
+    """Normal samples in 2 and in 4 dimensions, the line at the ratio of their mean estimates."""
+    rng, judge = np.random.default_rng(n), content.diagnostics()["GC010"].judge
+    pairs = [
+        [levina_bickel(rng.standard_normal((n, size))) for size in (2, 4)] for _ in range(draws)
+    ]
+    of_two, of_four = (np.mean([1.0 / pair[k].value for pair in pairs]) for k in (0, 1))
+    tested = alarmed = 0
+    for few, many in pairs:
+        dimensions = {"dimension_generated": few, "dimension_real": many}
+        found = with_values("GC010", **dimensions, deficient_share=share(0, 32))
+        finding = judge(of_samples(found, 32), thin=float(of_four / of_two))
+        tested += finding.p_values["thin"].raw < 0.01
+        alarmed += finding.verdict in ALARMS
+    what = f"dimensions of {n} samples on their line"
+    print(f"\n| GC010 | {what} | {tested} of {draws} | {alarmed} of {draws} |")
+    assert alarmed <= tested <= most(draws, 0.01)
+
+
+@pytest.mark.parametrize(("n", "draws"), [(300, 300), (2000, 300)])
+def test_a_logit_on_its_line_alarms_in_one_of_a_hundred(n: int, draws: int) -> None:
+    """Real and generated points fall right with chance 0.8; the logit of the right says 0.7."""
+    rng, judge = np.random.default_rng(n), content.diagnostics()["GC011"].judge
+    stated, alarmed = np.log(0.7 / 0.3), 0
+    for _ in range(draws):
+        real, fake = (np.where(rng.random(n) < part, stated, -stated) for part in (0.8, 0.2))
+        error, bins = calibration(real, fake)
+        fields = dict(zip(("predicted", "observed", "low", "high", "counts"), bins.T, strict=True))
+        finding = judge(with_values("GC011", fields, calibration_error=error))
+        alarmed += finding.verdict in ALARMS
+        assert (finding.p_values["miscalibrated"].raw < 0.01) == (finding.verdict in ALARMS)
+    what = f"`calibration_error` of {n} of each kind is 0.1"
+    print(f"\n| GC011 | {what} | {alarmed} of {draws} | {alarmed} of {draws} |")
+    assert alarmed <= most(draws, 0.01)
