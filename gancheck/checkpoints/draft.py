@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 
 from gancheck.checkpoints.activations import CHOICES
 from gancheck.checkpoints.adapters import ADAPTERS, Match, matching
+from gancheck.checkpoints.adapters.stylegan2 import CHOICES as CHOICES_OF_STYLE
 from gancheck.checkpoints.guess import image_shapes
 from gancheck.checkpoints.index import Container
 from gancheck.checkpoints.layer_words import RESIDUAL
@@ -203,6 +204,9 @@ def _sizes(player: Player, part: _Part, *, every: bool = False) -> set[tuple[int
         linear = [p for p in flat.order if p.kind == "linear"]
         size = linear[-1].shape[0] if player == "generator" else linear[0].shape[1]
         return set(image_shapes(size)) or {(size,)}
+    style = matching(part.tensors, player=player).get("stylegan2")
+    if style is not None:
+        return {style.sample}
     kernels = [info.shape for info in part.tensors.values() if len(info.shape) == 4]
     if not kernels:
         return set()
@@ -255,6 +259,16 @@ def _model(parts: dict[Player, _Part], shape: tuple[int, ...] | None) -> list[st
                 if prefix
                 else f"the same choices; {_TANH}",
             )
+    styled: list[Player] = [player for player in _PLAYERS if names.get(player) == ["stylegan2"]]
+    if styled:
+        lines.append("[model.style]  # what no shape of a StyleGAN2 tells")
+        lines += [
+            f'{key} = "TODO"  # TODO: {choices}'
+            for player in styled
+            for key, choices in CHOICES_OF_STYLE[player].items()
+        ]
+    if not activation:
+        return lines
     lines.append("[model.activation]  # a state dict holds no activation")
     order = ("hidden", "output", "d_hidden", "d_output")
     lines += [f'{key} = "TODO"  # TODO: {activation[key]}' for key in order if key in activation]
@@ -345,6 +359,8 @@ def _latent(parts: dict[Player, _Part]) -> list[str]:
 
 def _first_inputs(part: _Part) -> str:
     for match in part.matches.values():
+        if match.latent:
+            return str(match.latent)
         if match.order:
             first = match.order[0]
             if first.kind == "linear":

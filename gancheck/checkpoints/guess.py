@@ -12,6 +12,7 @@ import re
 from itertools import pairwise
 from typing import TYPE_CHECKING
 
+from gancheck.checkpoints.adapters import stylegan2
 from gancheck.checkpoints.chain import linear_chain
 from gancheck.checkpoints.grouping import group, named_roles, weights_of
 from gancheck.checkpoints.index import Guess
@@ -56,6 +57,10 @@ def guess_family(tensors: Sequence[TensorInfo]) -> Guess:
         return Guess(value=_UNKNOWN, confidence="none", reasons=("a single tensor without a name",))
     grouping = group(tensors)
     weights = weights_of(grouping.network)
+    layout = [_by_layout(found) for found in (grouping.parts or {"": grouping.network}).values()]
+    if any(roles for roles, _ in layout):
+        reason = next(reason for roles, reason in layout if roles)
+        return Guess(value="stylegan2", confidence="high", reasons=(reason,))
     modulated = [info for info in weights if ".modulation." in f".{info.key}."]
     if modulated:
         reason = f"{len(modulated)} weights are named modulation, as style-modulated layers have"
@@ -148,6 +153,9 @@ def _by_shape(tensors: Sequence[TensorInfo]) -> _Evidence:
     weights = weights_of(tensors)
     if not weights:
         return frozenset(), "no weight of 2 or more dimensions"
+    layout = _by_layout(tensors)
+    if layout[0]:
+        return layout
     if any(len(info.shape) == 4 for info in weights):
         return _by_convolutions(weights)
     chain = linear_chain({info.key: info for info in tensors})
@@ -163,6 +171,16 @@ def _by_shape(tensors: Sequence[TensorInfo]) -> _Evidence:
         reason = f"linear layers from {first} numbers to {last}, as a classifier or encoder has"
         return _REDUCING, reason
     return frozenset(), f"linear layers from {first} numbers to {last}"
+
+
+def _by_layout(tensors: Sequence[TensorInfo]) -> _Evidence:
+    """Names and shapes of a whole StyleGAN2 player, which are no other network's."""
+    named = {info.key: info for info in tensors}
+    for player in ("generator", "discriminator"):
+        match = stylegan2.match(named, player=player)
+        if match.score:
+            return frozenset({player}), match.reasons[0]
+    return frozenset(), ""
 
 
 def _by_convolutions(weights: list[TensorInfo]) -> _Evidence:

@@ -25,6 +25,7 @@ from pydantic import (
 
 from gancheck.checkpoints.activations import CHOICES, check_activation
 from gancheck.checkpoints.adapters import ADAPTERS, LAYERED, Player
+from gancheck.checkpoints.adapters.stylegan2 import CHOICES as CHOICES_OF_STYLE
 from gancheck.checkpoints.layer_words import RESIDUAL, check_words
 from gancheck.checkpoints.refusal import plain
 
@@ -100,10 +101,17 @@ def _whole(value: Any) -> Any:
     return value
 
 
+def _number(value: Any) -> Any:
+    if isinstance(value, bool) or not isinstance(value, int | float):
+        raise ValueError(f"must be a number, got {value!r}")
+    return value
+
+
 _Activation = Annotated[str, AfterValidator(_activation)]
 _Words = Annotated[tuple[str, ...], AfterValidator(_words)]
 _Function = Annotated[str, AfterValidator(_function)]
 _Adapter = Literal["mlp", "dcgan", "sngan", "stylegan2", "onnx", "factory"]
+_Rate = Annotated[float, BeforeValidator(_number), Field(gt=0, le=1000, allow_inf_nan=False)]
 _Count = Annotated[int, BeforeValidator(_whole), Field(ge=1, le=2**24)]
 
 
@@ -152,6 +160,20 @@ class Functions(_Part):
     discriminator: _Function | None = None
 
 
+class Style(_Part):
+    """What no shape of a StyleGAN2 tells.
+
+    Attributes:
+        mapping_rate: multiplier of the weights and biases from latent to style.
+        noise: `stored` adds the file's own maps to every sample; training drew new ones.
+        stddev_group: samples that the discriminator judges beside each other.
+    """
+
+    mapping_rate: _Rate | None = None
+    noise: Literal["stored", "none"] | None = None
+    stddev_group: _Count | None = None
+
+
 class Model(_Part):
     """How modules are built."""
 
@@ -160,6 +182,7 @@ class Model(_Part):
     generator_layers: _Words | None = None
     discriminator_layers: _Words | None = None
     factory: Functions = Functions()
+    style: Style = Style()
 
     def adapter_of(self, player: Player) -> str | None:
         """The adapter of one player."""
@@ -261,6 +284,8 @@ class Manifest(_Part):
             lines += _absent(model.factory, "model.factory", **{player: "MODULE:FUNCTION"})
         if adapter == "factory" and player == "discriminator":
             lines += _absent(model.activation, "model.activation", d_output=_ENDS_IN)
+        if adapter == "stylegan2":
+            lines += _absent(model.style, "model.style", **CHOICES_OF_STYLE[player])
         if adapter not in LAYERED:
             return lines
         layers = model.layers_of(player)

@@ -272,4 +272,4 @@ def _notes(built: BuiltPlayer) -> list[str]:
         notes.append(
             f"{plain(player)}: {len(source.unconsumed)} tensors were used by no layer, {plain(source.unconsumed[0])} among them"
         )
-    return notes
+    return [*notes, *built.notes]

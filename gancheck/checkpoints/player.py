@@ -21,6 +21,7 @@ from gancheck.checkpoints.read import examine, snapshot
 from gancheck.checkpoints.refusal import Refused, plain
 from gancheck.checkpoints.selection import select
 from gancheck.checkpoints.sequence import unfit
+from gancheck.checkpoints.style_build import style_player
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -87,12 +88,16 @@ class Provenance:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class BuiltPlayer:
-    """One module and the shapes of one sample on both sides of it; None where only a run tells."""
+    """One module and the shapes of one sample on both sides of it; None where only a run tells.
+
+    `notes` are what a reader of the report should know of the module.
+    """
 
     module: nn.Module
     takes: tuple[int, ...] | None
     returns: tuple[int, ...] | None
     source: Provenance
+    notes: tuple[str, ...] = ()
 
 
 def build_player(
@@ -131,12 +136,6 @@ def build_player(
     if name == "onnx":
         return _onnx(player, manifest, place, index)
     selected = select(index, key=entry.key, strip_prefix=entry.strip_prefix)
-    if name == "stylegan2":
-        found = adapter(name).match(selected, player=player)
-        seen = found.reasons[0] if found.score else f"it is no StyleGAN2: {found.reasons[0]}"
-        raise Refused(
-            f"{player} {plain(place.name)} is listed and not built: {seen}", way_out=WAY_OUT
-        )
     tensors = build_tensors(data, selected, limits=limits)
     _check_finite(player, tensors)
     source: dict[str, Any] = {
@@ -156,11 +155,15 @@ def build_player(
             source=Provenance(**source, consumed=len(selected)),
         )
     try:
+        if name == "stylegan2":
+            return _styled(player, manifest, selected, tensors, source)
         return _layered(player, manifest, name, selected, tensors, source)
     except Refused as refusal:
         raise Refused(
             f"{player} {plain(place.name)} is no {_NAMES[name]} of the manifest: {refusal.reason}",
-            way_out=refusal.way_out or _parts(index, entry),
+            way_out=refusal.way_out
+            or _parts(index, entry)
+            or (WAY_OUT if name == "stylegan2" else ""),
         ) from None
 
 
@@ -168,6 +171,7 @@ _NAMES = {
     "mlp": "multilayer perceptron",
     "dcgan": "convolutional network",
     "sngan": "residual network",
+    "stylegan2": "StyleGAN2",
 }
 
 
@@ -226,6 +230,41 @@ def _layered(
             ),
         )
     raise reason or Refused("no order of its layers fits")
+
+
+def _styled(
+    player: Player,
+    manifest: Manifest,
+    selected: Mapping[str, TensorInfo],
+    tensors: Mapping[str, torch.Tensor],
+    source: dict[str, Any],
+) -> BuiltPlayer:
+    found = adapter("stylegan2").match(selected, player=player)
+    if not found.score:
+        raise Refused(found.reasons[0])
+    shape, size = manifest.data.shape or (), manifest.latent.size
+    if found.sample != shape:
+        raise Refused(
+            f"its samples are {list(found.sample)} and the manifest's data.shape is {list(shape)}"
+        )
+    if player == "generator" and found.latent != size:
+        raise Refused(
+            f"the generator takes {found.latent} numbers and the manifest's latent.size is {size}"
+        )
+    built = style_player(player, manifest.model.style, selected, tensors)
+    return BuiltPlayer(
+        module=built.module,
+        takes=shape if player == "discriminator" else (found.latent,),
+        returns=(1,) if player == "discriminator" else shape,
+        source=Provenance(
+            **source,
+            consumed=built.consumed,
+            unconsumed=(*found.unconsumed, *built.unused),
+            reasons=(*found.reasons, *built.reasons),
+            hypotheses=found.hypotheses,
+        ),
+        notes=built.notes,
+    )
 
 
 def _only(match: Match) -> tuple[str, ...]:

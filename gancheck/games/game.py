@@ -197,6 +197,8 @@ class Game:
         if self._modules is None:
             return "an analytic game has no samples"
         for player, module in self._modules.items():
+            if semantics.mixes_by_its_own_word(module):
+                return f"the {player} takes the samples of a batch beside each other"
             if semantics.on_batch_statistics(module, self.batch_norm):
                 return f"the {player} has batch norm on the statistics of the batch"
         if not self.loss.separable:

@@ -24,7 +24,15 @@ from torch.nn.utils.spectral_norm import SpectralNorm
 if TYPE_CHECKING:
     from collections.abc import Generator, Iterator
 
-__all__ = ["BatchNormMode", "check", "describe", "held", "on_batch_statistics", "unwrapped"]
+__all__ = [
+    "BatchNormMode",
+    "check",
+    "describe",
+    "held",
+    "mixes_by_its_own_word",
+    "on_batch_statistics",
+    "unwrapped",
+]
 
 BatchNormMode = Literal["as-set", "batch", "running"]
 
@@ -81,8 +89,18 @@ def unwrapped(module: nn.Module) -> nn.Module:
 
 
 def on_batch_statistics(module: nn.Module, batch_norm: BatchNormMode) -> bool:
-    """Whether some layer normalises over the samples of a batch, and so mixes them."""
-    return any(_uses_batch(m, batch_norm) for m in module.modules() if isinstance(m, _BATCH_NORMS))
+    """Whether a sample's result depends on the others of its batch.
+
+    So it does where a layer normalises over them, and where a module says of itself that it
+    `mixes_samples`, as one with a minibatch deviation does.
+    """
+    norms = (m for m in module.modules() if isinstance(m, _BATCH_NORMS))
+    return mixes_by_its_own_word(module) or any(_uses_batch(m, batch_norm) for m in norms)
+
+
+def mixes_by_its_own_word(module: nn.Module) -> bool:
+    """Whether some part of it has the attribute `mixes_samples`, true."""
+    return any(getattr(m, "mixes_samples", False) is True for m in module.modules())
 
 
 def describe(module: nn.Module, batch_norm: BatchNormMode) -> list[str]:
@@ -99,6 +117,8 @@ def describe(module: nn.Module, batch_norm: BatchNormMode) -> list[str]:
     count = sum(isinstance(m, _SpectralNorm) for m in layers) + sum(map(_old_spectral, layers))
     if count:
         said.append(f"spectral norm with u, v constant, as trained ({count} layers)")
+    if mixes_by_its_own_word(module):
+        said.append("samples of a batch judged beside each other")
     if any(isinstance(m, _DropoutNd) and m.training and m.p > 0.0 for m in layers):
         said.append("dropout with one mask, fixed by the seed")
     if any(isinstance(m, nn.MultiheadAttention) for m in layers):

@@ -235,28 +235,7 @@ def test_a_key_that_no_layer_takes_is_told_or_refused(tmp_path: Path) -> None:
         assert next(iter(extra)).rpartition(".")[2] in match.reasons[0]
 
 
-def style_state() -> State:
-    """The keys that a converted StyleGAN2 generator of 8 pixels has."""
-    state: State = {"input.input": torch.randn(1, 8, 4, 4)}
-    for i in range(1, 5):
-        state |= {f"style.{i}.weight": torch.randn(8, 8), f"style.{i}.bias": torch.randn(8)}
-    for name in ("conv1", "convs.0", "convs.1"):
-        state |= {
-            f"{name}.conv.weight": torch.randn(1, 8, 8, 3, 3),
-            f"{name}.conv.modulation.weight": torch.randn(8, 8),
-            f"{name}.conv.modulation.bias": torch.randn(8),
-            f"{name}.noise.weight": torch.randn(1),
-            f"{name}.activate.bias": torch.randn(8),
-        }
-    return state
-
-
-def test_a_stylegan2_is_recognised_and_not_built(tmp_path: Path) -> None:
-    (tmp_path / "g.pt").write_bytes(saved(style_state()))
-    found = matching(select(read(tmp_path / "g.pt")))
-    assert list(found) == ["stylegan2"]
-    assert found["stylegan2"].proposals == ()
-    assert "3 modulated kernels" in found["stylegan2"].reasons[0]
+def test_no_other_network_is_taken_for_a_stylegan2(tmp_path: Path) -> None:
     for name in NETWORKS:
         (tmp_path / "w.pth").write_bytes(saved(network(name).state_dict()))
         assert "stylegan2" not in matching(select(read(tmp_path / "w.pth")))

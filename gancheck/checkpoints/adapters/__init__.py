@@ -36,6 +36,8 @@ class Match:
         proposals: networks with just these weights, in layer words; empty where player and shape
             were not said or the adapter does not build.
         order: parts in the order of the forward pass, the same for every proposal.
+        sample: shape of one sample, channels first, where names and shapes alone tell it.
+        latent: numbers of a latent, the same; 0 where they do not tell.
     """
 
     score: float
@@ -44,6 +46,8 @@ class Match:
     unconsumed: tuple[str, ...] = ()
     proposals: tuple[tuple[str, ...], ...] = ()
     order: tuple[Part, ...] = ()
+    sample: tuple[int, ...] = ()
+    latent: int = 0
 
 
 class Adapter(Protocol):
