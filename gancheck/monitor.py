@@ -39,7 +39,8 @@ WATCH_PLAN = Plan(batch_size=64, samples=2000, probes=8, products=150)
 """Less evidence than a report's, so that a look costs seconds."""
 
 _UNKNOWN = 2.0  # seconds that a diagnostic is taken for before it has been seen once
-_MARGIN = 1.25  # a look may take longer than the last one did
+_MARGIN = 1.5  # a look may take longer than the longest of late
+_FORGETS = 0.9  # of the longest, a look: compilers and caches make the first ones long
 
 
 class Monitor:
@@ -193,7 +194,7 @@ class Monitor:
                 )
         seconds = self._clock() - start
         self._spent += seconds
-        self._cost[code] = max(seconds, self._cost.get(code, 0.0) / 2.0)
+        self._cost[code] = max(seconds, _FORGETS * self._cost.get(code, 0.0))
         self._findings[code] = replace(finding, seconds=seconds)
         self._keep(finding, at)
 

@@ -151,8 +151,8 @@ def test_a_look_that_costs_more_than_it_was_taken_for_is_earned_back_before_the_
         clock.now += 1.0
         monitor.step(step)
     starts = [when - 10.0 * number for number, (_, when) in enumerate(begun)]  # training seconds
-    assert starts[0] == pytest.approx(25.0)  # 2 s and a margin, at a tenth
-    assert starts[1] == pytest.approx(225.0)  # the 10 s before it, and 10 s and a margin
+    assert starts[0] == pytest.approx(30.0)  # 2 s and a margin, at a tenth
+    assert starts[1] == pytest.approx(250.0)  # the 10 s before it, and 10 s and a margin
     assert monitor.overhead <= 0.1
 
 
