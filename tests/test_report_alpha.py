@@ -11,7 +11,8 @@ from gancheck import audit, content
 from gancheck.diagnosis import Plan, Quantity, Verdict
 from gancheck.measures.coverage import coverage
 from gancheck.measures.distances import distances
-from gancheck.measures.holm import holm
+from gancheck.measures.holm import ALPHA, holm
+from gancheck.measures.mode_tests import RELABELLINGS
 from gancheck.measures.proportions import share
 from tests.diagnostics.measured import measured, of_samples, with_values
 from tests.oracles import tiny_game
@@ -74,3 +75,12 @@ def test_a_share_beyond_its_line_is_taken_back_by_the_tests_beside_it() -> None:
     assert saturated.corrected > 0.01
     assert together[0].verdict is Verdict.undecided
     assert "--only GC004" in together[0].remedy
+
+
+def test_the_smallest_p_value_of_a_relabelling_is_an_alarm_among_all_tests_of_the_shelf() -> None:
+    family = sum(len(d.tests) for d in content.diagnostics("game").values())
+    smallest = 1.0 / (RELABELLINGS + 1)
+    corrected = holm({"smallest": smallest}, beside=[0.5] * (family - 1))["smallest"].corrected
+    assert family >= 18
+    assert corrected == pytest.approx(family * smallest)
+    assert corrected < ALPHA
