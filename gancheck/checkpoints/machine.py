@@ -37,6 +37,11 @@ _EMPTY = {"EMPTY_LIST": "list", "EMPTY_TUPLE": "tuple", "EMPTY_SET": "set"}
 _MARKED = {"LIST": "list", "TUPLE": "tuple", "FROZENSET": "set"}
 _FIXED = {"TUPLE1": 1, "TUPLE2": 2, "TUPLE3": 3}
 _LONGEST_NAME = 500
+_SAVE = "load it where you trust its code and save its state_dict()"
+# NVIDIA's pickles of StyleGAN2 and its relatives carry the source code of their classes.
+_CONVERT = {
+    "torch_utils.persistence": "it runs source code that it carries: where you trust it, convert it to the layout of the PyTorch version of StyleGAN2 (style.1.weight, convs.0.conv.weight, ...) and save that state_dict()"
+}
 _MEMO_GET = frozenset({"GET", "BINGET", "LONG_BINGET"})
 _MEMO_PUT = frozenset({"PUT", "BINPUT", "LONG_BINPUT"})
 
@@ -351,7 +356,7 @@ class Machine:
             raise Refused(
                 f"reading this pickle the usual way would call {target}, which is no class and is not on the list of harmless functions",
                 subject=str(target),
-                way_out="load it where you trust its code and save its state_dict()",
+                way_out=_CONVERT.get(target.module, _SAVE),
             )
         self.count(len(arguments))
         if target.name == "_reconstructor" and arguments and isinstance(arguments[0], Symbol):

@@ -105,7 +105,7 @@ def _discriminator(
         module=module,
         consumed=len(sizes.keys),
         notes=(
-            f"the discriminator judges {group} samples of a batch beside each other (minibatch deviation), so one sample's logit depends on others; batches are multiples of {group} or smaller",
+            f"the discriminator judges {group} samples of a batch beside each other (minibatch deviation): a sample's logit depends on others, and a single sample, beside none, is judged as no sample was in training",
         )
         if group > 1
         else (),

@@ -294,8 +294,10 @@ class StyleDiscriminator(nn.Module):
     """Samples [n, colours, side, side] -> logits [n, 1].
 
     A sample is judged beside others of its batch: the last features get one more channel, the mean
-    deviation over the samples i, i + n/group, i + 2n/group, ... where a batch has at least a group
-    of samples, and over the whole of a smaller one.
+    deviation over the samples i, i + n/group, i + 2n/group, ... of a batch of n, and over all of a
+    batch smaller than a group. The published network refuses batches that are larger and no
+    multiple; here the samples that are left over are judged beside those just before them, so that
+    every group is whole.
 
     Args:
         sizes: what `read_discriminator` returned.
@@ -318,14 +320,19 @@ class StyleDiscriminator(nn.Module):
         """Judge a batch.
 
         Raises:
-            ValueError: the batch has more samples than a group and is no multiple of it.
+            ValueError: no sample.
         """
         n = len(x)
-        group = min(n, self.group)
-        if n == 0 or n % group:
-            raise ValueError(
-                f"a batch must be a multiple of the discriminator's stddev_group {self.group}, or smaller than it, got {n} samples"
-            )
+        if n == 0:
+            raise ValueError("the discriminator needs at least one sample, got a batch of 0")
+        left = n % self.group if n > self.group else 0
+        if not left:
+            return self._judge(x, min(n, self.group))
+        last = self._judge(x[-self.group :], self.group)[-left:]
+        return torch.cat([self._judge(x[:-left], self.group), last])
+
+    def _judge(self, x: Tensor, group: int) -> Tensor:
+        n = len(x)
         x = self.convs(x)
         groups = x.unflatten(0, (group, n // group))
         deviation = torch.sqrt(groups.var(0, correction=0) + _EPSILON).mean((1, 2, 3))

@@ -6,7 +6,9 @@ The oracle is `style_reference`: numpy and scipy in float64, a kernel for each s
 from __future__ import annotations
 
 import re
+import sys
 import tomllib
+import types
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -264,16 +266,51 @@ def test_names_and_shapes_say_role_and_family_and_fit_no_other_adapter(tmp_path:
         assert list(matching(select(index))) == ["stylegan2"]
 
 
-def test_a_batch_that_cannot_be_grouped_is_refused_in_a_sentence(tmp_path: Path) -> None:
-    g, d = (
-        tensors(reference.generator_state((4, 3))),
-        tensors(reference.discriminator_state((3, 4))),
-    )
-    pair = pair_of(tmp_path, g, d)
+def test_samples_beyond_the_last_whole_group_are_judged_beside_those_before(
+    tmp_path: Path,
+) -> None:
+    g, d = reference.generator_state((4, 3)), reference.discriminator_state((3, 4))
+    pair = pair_of(tmp_path, tensors(g), tensors(d))
     assert any("judges 4 samples" in note for note in pair.notes)
-    for n in (0, 6):
-        with pytest.raises(ValueError, match=f"multiple .* stddev_group 4, .* got {n} samples"):
-            pair.discriminator(torch.zeros(n, 3, 8, 8, dtype=torch.float64))
+    x = np.random.default_rng(2).standard_normal((11, 3, 8, 8))
+    for n, whole in ((5, 4), (6, 4), (11, 8)):
+        expected = np.concatenate(
+            [
+                reference.judge(d, x[:whole], group=4),
+                reference.judge(d, x[n - 4 : n], group=4)[whole - n :],
+            ]
+        )
+        with torch.no_grad():
+            judged = pair.discriminator(torch.from_numpy(x[:n])).numpy()
+        np.testing.assert_allclose(judged, expected, rtol=CLOSE, atol=CLOSE)
+    with pytest.raises(ValueError, match="at least one sample"):
+        pair.discriminator(torch.zeros(0, 3, 8, 8, dtype=torch.float64))
+
+
+def _reconstruct_persistent_obj(meta: object) -> object:  # pragma: no cover - never called
+    raise AssertionError("the file's own code ran")
+
+
+class _Persistent:
+    """As NVIDIA's classes pickle: a call of their function with source code and weights."""
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        meta = {"module_src": "import torch", "state": {"weight": torch.ones(2, 2)}}
+        return (_reconstruct_persistent_obj, (meta,))
+
+
+def test_pickles_that_carry_source_code_are_refused_with_how_to_convert(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    module = types.ModuleType("torch_utils.persistence")
+    module.__dict__["_reconstruct_persistent_obj"] = _reconstruct_persistent_obj
+    monkeypatch.setitem(sys.modules, "torch_utils", types.ModuleType("torch_utils"))
+    monkeypatch.setitem(sys.modules, "torch_utils.persistence", module)
+    monkeypatch.setattr(_reconstruct_persistent_obj, "__module__", "torch_utils.persistence")
+    (tmp_path / "ffhq.pkl").write_bytes(saved({"G_ema": _Persistent()}))
+    with pytest.raises(Refused, match=r"would call torch_utils\.persistence\.") as refusal:
+        read(tmp_path / "ffhq.pkl")
+    assert "convert it to the layout of the PyTorch version" in refusal.value.way_out
 
 
 def test_both_players_are_differentiable_twice(tmp_path: Path) -> None:
