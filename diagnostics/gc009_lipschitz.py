@@ -126,7 +126,7 @@ def _slopes(found: Steepness) -> str:
     ]
     flat = q["flat_share"]
     low, high = flat.interval
-    mixed = " (of a sum over a batch, whose samples batch norm mixes)" if found.mixes else ""
+    mixed = " (of a sum over a batch, whose samples the discriminator mixes)" if found.mixes else ""
     return (
         f"Mean slopes{mixed} are {', '.join(parts)}; {flat.value:.2%} of the generated samples have "
         f"none (95 % interval {low:.2%} to {high:.2%})."
