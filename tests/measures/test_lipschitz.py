@@ -290,7 +290,7 @@ def test_a_dcgan_is_measured_at_the_sizes_its_layers_meet_and_left_as_it_was() -
     assert "BatchNorm2d" in found.no_product
     assert "product_bound" not in found.quantities
     assert found.mixes
-    assert "batch norm mixes" in content.diagnostics()["GC009"].judge(found).because
+    assert "the discriminator mixes" in content.diagnostics()["GC009"].judge(found).because
     assert not any(m._forward_hooks for m in net.modules())
     first = net[0]
     matrix = dense(nn.Conv2d(1, 4, 4, stride=2, padding=1).double(), (1, 28, 28))
