@@ -1,7 +1,8 @@
 """The named losses as formulas in the score s: what `gancheck.games.losses` computes on batches.
 
-A property test holds values and gradients of the two equal. The gradient penalty of wgan-gp is a
-functional of the critic, not of one score, and is left out.
+A property test holds values and gradients of the two equal. The gradient penalties of wgan-gp and
+wgan-lp are functionals of the critic, not of one score, and are left out; the relativistic loss acts
+through means over a batch and has no such formula.
 """
 
 from __future__ import annotations
@@ -39,6 +40,10 @@ def _softplus(x: Any) -> Any:
     return sp.log(1 + sp.exp(x))
 
 
+def _zero_sum(*, real: Any, fake: Any) -> ScoreLoss:
+    return ScoreLoss(real=real, fake=fake, generator=-fake)
+
+
 _critic = ScoreLoss(real=-s, fake=s, generator=-s)
 
 SCORE_LOSSES: Mapping[str, ScoreLoss] = MappingProxyType(
@@ -52,6 +57,11 @@ SCORE_LOSSES: Mapping[str, ScoreLoss] = MappingProxyType(
         "hinge": ScoreLoss(real=sp.Max(0, 1 - s), fake=sp.Max(0, 1 + s), generator=-s),
         "wgan": _critic,
         "wgan-gp": _critic,
+        "wgan-lp": _critic,
+        "fgan-kl": _zero_sum(real=-s, fake=sp.exp(s - 1)),
+        "fgan-reverse-kl": _zero_sum(real=sp.exp(-s), fake=s - 1),
+        "fgan-pearson": _zero_sum(real=-s, fake=s**2 / 4 + s),
+        "fgan-hellinger": _zero_sum(real=sp.exp(-s) - 1, fake=sp.exp(s) - 1),
     }
 )
 """By the names of the command line."""

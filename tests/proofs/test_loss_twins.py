@@ -12,15 +12,19 @@ from gancheck.games.losses import LOSSES, resolve
 from gancheck.theory.losses import SCORE_LOSSES, s
 
 
-@pytest.mark.parametrize("name", LOSSES)
+def test_every_loss_that_is_a_mean_over_samples_has_a_twin() -> None:
+    assert set(SCORE_LOSSES) == {name for name, loss in LOSSES.items() if loss.separable}
+
+
+@pytest.mark.parametrize("name", SCORE_LOSSES)
 @given(on_real=st.floats(-12, 12), on_fake=st.floats(-12, 12))
 def test_each_symbolic_loss_equals_its_torch_twin(
     name: str, on_real: float, on_fake: float
 ) -> None:
     assume(abs(abs(on_real) - 1) > 1e-6 and abs(abs(on_fake) - 1) > 1e-6)  # the hinge's kinks
     symbolic = SCORE_LOSSES[name]
-    # wgan-gp's penalty is not part of the twin; its other terms are wgan's
-    torch_loss = resolve("wgan" if name == "wgan-gp" else name)
+    # a penalty is not part of the twin; the other terms are wgan's
+    torch_loss = resolve("wgan" if name in ("wgan-gp", "wgan-lp") else name)
     scores = torch.tensor([on_real, on_fake], dtype=torch.float64, requires_grad=True)
     real, fake = torch.zeros(1, 1).double(), torch.ones(1, 1).double()
 
