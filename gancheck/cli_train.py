@@ -43,8 +43,9 @@ def train(
     ] = None,
     device: Device = "auto",
     precision: Annotated[
-        TrainingPrecision, typer.Option(help="Of forward passes; measures stay in float32.")
-    ] = TrainingPrecision.float32,
+        TrainingPrecision | None,
+        typer.Option(help="Of forward passes, float32 unless said; measures stay in it."),
+    ] = None,
     compiled: Annotated[
         bool, typer.Option("--compile", help="Run the networks through torch.compile.")
     ] = False,
@@ -103,9 +104,9 @@ def train(
                 steps=steps,
                 seed=seed,
                 device=device,
-                precision=precision.value,
-                compiled=compiled,
-                deterministic=deterministic,
+                precision=None if precision is None else precision.value,
+                compiled=compiled or None,  # a run that is resumed knows what it was begun with
+                deterministic=deterministic or None,
                 diagnose_every=diagnose_every,
                 max_overhead=max_overhead,
                 resume=resume,

@@ -22,6 +22,7 @@ import torch
 from gancheck.audit import diagnose
 from gancheck.diagnosis import Finding, Plan, Report, Verdict
 from gancheck.games.data import ArrayData
+from gancheck.quantity import without_nan
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -30,7 +31,7 @@ if TYPE_CHECKING:
 
     from gancheck.games.game import Game
 
-__all__ = ["WATCHED", "WATCH_PLAN", "Monitor"]
+__all__ = ["WATCHED", "WATCH_PLAN", "Monitor", "check_schedule"]
 
 WATCHED = ("GC004", "GC006", "GC005", "GC003", "GC001")
 """What is looked at where nothing else is chosen: signal, coverage, bridges, rotation, curvature."""
@@ -41,6 +42,18 @@ WATCH_PLAN = Plan(batch_size=64, samples=2000, probes=8, products=150)
 _UNKNOWN = 2.0  # seconds that a diagnostic is taken for before it has been seen once
 _MARGIN = 1.5  # a look may take longer than the longest of late
 _FORGETS = 0.9  # of the longest, a look: compilers and caches make the first ones long
+
+
+def check_schedule(every: int, max_overhead: float | None) -> None:
+    """Refuse a schedule that no monitor can keep.
+
+    Raises:
+        ValueError: every below 1, or a share that is not positive and finite.
+    """
+    if every < 1:
+        raise ValueError(f"every must be at least 1, got {every}")
+    if max_overhead is not None and not 0.0 < max_overhead < math.inf:
+        raise ValueError(f"max_overhead must be a positive share, got {max_overhead}")
 
 
 class Monitor:
@@ -80,10 +93,7 @@ class Monitor:
     ) -> None:
         from gancheck import content
 
-        if every < 1:
-            raise ValueError(f"every must be at least 1, got {every}")
-        if max_overhead is not None and not 0.0 < max_overhead < math.inf:
-            raise ValueError(f"max_overhead must be a positive share, got {max_overhead}")
+        check_schedule(every, max_overhead)
         if game.analytic:
             raise ValueError("game must have networks: two plain functions are trained by nobody")
         self._codes = tuple(WATCHED if codes is None else codes)
@@ -214,8 +224,7 @@ class Monitor:
         if self._log is not None:
             with self._log.open("a") as file:
                 for row in rows:
-                    plain = {k: _finite_or_none(v) for k, v in row.items()}
-                    file.write(json.dumps(plain) + "\n")
+                    file.write(json.dumps(without_nan(row)) + "\n")
 
     def _game(self) -> Game:
         """The game, on the real samples that were handed in where some were."""
@@ -231,10 +240,6 @@ class Monitor:
         kept = sum(len(x) for x in self._recent)
         while kept - len(self._recent[0]) >= self._plan.samples:
             kept -= len(self._recent.pop(0))
-
-
-def _finite_or_none(value: Any) -> Any:
-    return None if isinstance(value, float) and not math.isfinite(value) else value
 
 
 def _another_rank() -> bool:

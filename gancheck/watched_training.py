@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 from gancheck.games.data import ArrayData
 from gancheck.games.game import Game
-from gancheck.monitor import Monitor
+from gancheck.monitor import Monitor, check_schedule
 
 if TYPE_CHECKING:
     from gancheck.games.recipe import Recipe
@@ -35,6 +35,7 @@ class Watch:
     def __init__(
         self, recipe: Recipe, run: RunDirectory, *, every: int, max_overhead: float | None
     ) -> None:
+        check_schedule(every, max_overhead)  # before the run is begun
         self._recipe, self._run = recipe, run
         self._every, self._share = every, max_overhead
         self._monitor: Monitor | None = None

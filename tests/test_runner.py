@@ -212,9 +212,20 @@ def test_a_resumed_run_keeps_the_looks_before_it_and_repeats_those_after(tmp_pat
     assert everything(tmp_path / "cut") == everything(tmp_path / "whole")
 
 
-def test_a_bound_on_looks_without_looks_is_refused(tmp_path: Path) -> None:
-    with pytest.raises(ValueError, match="say how often: diagnose_every"):
-        trained(tmp_path / "a", max_overhead=0.1)
+@pytest.mark.parametrize(
+    ("looks", "sentence"),
+    [
+        ({"max_overhead": 0.1}, "say how often: diagnose_every"),
+        ({"diagnose_every": 0}, "every must be at least 1, got 0"),
+        ({"diagnose_every": 5, "max_overhead": -1.0}, "max_overhead must be a positive share"),
+    ],
+)
+def test_looks_that_cannot_be_made_are_refused_before_a_run_is_begun(
+    tmp_path: Path, looks, sentence: str
+) -> None:
+    with pytest.raises(ValueError, match=sentence):
+        trained(tmp_path / "a", **looks)
+    assert not (tmp_path / "a").exists()
 
 
 def test_force_removes_a_run_and_nothing_else(tmp_path: Path) -> None:

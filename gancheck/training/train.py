@@ -12,10 +12,8 @@ from __future__ import annotations
 import contextlib
 import math
 import shlex
-import signal
-import threading
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import asdict, dataclass, replace
 from typing import TYPE_CHECKING, Any, Literal
 
 import torch
@@ -23,6 +21,7 @@ import torch
 from gancheck.games.data import ArrayData
 from gancheck.training.fit import check_fit
 from gancheck.training.outcomes import Diverged, Interrupted, Refused
+from gancheck.training.patience import Patience
 from gancheck.training.players import Players, StepRecord
 from gancheck.training.run_directory import RunDirectory
 from gancheck.training.state import State, streams
@@ -31,7 +30,6 @@ from gancheck.training.updates import UPDATES
 if TYPE_CHECKING:
     from collections.abc import Generator
     from pathlib import Path
-    from types import FrameType
 
     from torch import nn
 
@@ -107,9 +105,9 @@ def train(
     loss: str | None = None,
     device: str = "auto",
     checkpoint_every: int | None = None,
-    precision: Precision = "float32",
-    compiled: bool = False,
-    deterministic: bool = False,
+    precision: Precision | None = None,
+    compiled: bool | None = None,
+    deterministic: bool | None = None,
     callbacks: Sequence[Callback] = (),
     resume: bool = False,
     force: bool = False,
@@ -130,9 +128,9 @@ def train(
         device: `auto`, `cpu`, `cuda` or `cuda:INDEX`. Only a CPU's bytes are promised.
         checkpoint_every: steps between checkpoints; the state before the first step and that after
             the last are always kept.
-        precision: `bfloat16` makes forward passes in mixed precision.
-        compiled: run both networks through `torch.compile`; not for updates that differentiate
-            gradients, which it does not support.
+        precision: float32 unless said; `bfloat16` makes forward passes in mixed precision.
+        compiled: run both networks through `torch.compile`. Neither this nor mixed precision goes
+            with updates that differentiate gradients.
         deterministic: have torch choose deterministic kernels, or raise where it has none.
         callbacks: called after each step; they may look and must not touch.
         resume: go on from the newest checkpoint of `out`.
@@ -162,10 +160,14 @@ def train(
         for key, value in given.items()
     }
     recipe = replace(recipe, **chosen)
-    if compiled and recipe.updates in ("consensus", "symplectic"):
-        raise ValueError(
-            f"compiled networks have no second derivatives, which {recipe.updates} updates need"
-        )
+    manner = _Manner(
+        precision=precision or before.get("precision", "float32"),
+        compiled=before.get("compiled", False) if compiled is None else compiled,
+        deterministic=before.get("deterministic", False)
+        if deterministic is None
+        else deterministic,
+    )
+    manner.check(recipe)
     where = resolve_device(before.get("device", device) if device == "auto" else device)
     data = recipe.data()
     state = State.fresh(recipe, seed=recipe.seed, device=where)
@@ -173,14 +175,10 @@ def train(
     configuration: dict[str, Any] = {
         **_of_recipe(recipe, data, state),
         "device": str(where),
-        "precision": precision,
-        "compiled": compiled,
-        "deterministic": deterministic,
+        **asdict(manner),
         "streams": streams(recipe.seed),
     }
-    players = _players(
-        recipe, state, _resident(data, where), precision=precision, compiled=compiled
-    )
+    players = _players(recipe, state, _resident(data, where), manner)
     command = f"gancheck train --resume --out {shlex.quote(str(out))}"
     with run.held(), _surroundings(where, configuration):
         if force:
@@ -192,6 +190,21 @@ def train(
             start = 0
             run.save(0, state.tensors())
         return _Loop(run, state, players, recipe, command, callbacks).go(start)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Manner:
+    """How steps are computed, as it stands in a run's configuration."""
+
+    precision: Precision
+    compiled: bool
+    deterministic: bool
+
+    def check(self, recipe: Recipe) -> None:
+        mixed = self.precision != "float32"
+        if recipe.updates in ("consensus", "symplectic") and (self.compiled or mixed):
+            what = "compiled networks have no" if self.compiled else "bfloat16 spoils the"
+            raise ValueError(f"{what} second derivatives, which {recipe.updates} updates need")
 
 
 class _Loop:
@@ -224,14 +237,14 @@ class _Loop:
 
     def _run_from(self, start: int) -> int | None:
         """Make the steps that are left; return the one after which Ctrl-C was heeded, if any."""
-        with _Patience() as patience:
+        with Patience() as patience:
             for step in range(start + 1, self._steps + 1):
                 self._step(step, patience)
                 if patience.lost:
                     return step
         return None
 
-    def _step(self, step: int, patience: _Patience) -> None:
+    def _step(self, step: int, patience: Patience) -> None:
         record = self._update(self._players)
         if self._decay is not None:
             self._state.average(self._decay)
@@ -269,37 +282,6 @@ class _Loop:
                 f"{bad} became {values[bad]} at step {step}; the run up to its checkpoint of "
                 f"step {kept} stays in {self._run.path}; try a smaller step or another loss"
             )
-
-
-class _Patience:
-    """Turns the first Ctrl-C, or SIGTERM, into a note that is read between two steps.
-
-    Only in the main thread and only where Python's own handlers are in place; elsewhere a signal is
-    whoever's it was.
-    """
-
-    def __init__(self) -> None:
-        self.lost = False
-        self._before: dict[signal.Signals, Any] = {}
-
-    def __enter__(self) -> _Patience:
-        if threading.current_thread() is threading.main_thread():
-            for number, own in (
-                (signal.SIGINT, signal.default_int_handler),
-                (signal.SIGTERM, signal.SIG_DFL),
-            ):
-                if signal.getsignal(number) is own:
-                    self._before[number] = signal.signal(number, self._note)
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        for number, handler in self._before.items():
-            signal.signal(number, handler)
-
-    def _note(self, number: int, frame: FrameType | None) -> None:
-        del frame
-        self.lost = True
-        signal.signal(number, self._before[signal.Signals(number)])
 
 
 def _continue(run: RunDirectory, state: State, before: dict[str, Any], now: dict[str, Any]) -> int:
@@ -355,11 +337,9 @@ def _resident(data: Sampler, where: torch.device) -> Sampler:
     return replace(data, values=data.values.to(device=where, dtype=torch.float32))
 
 
-def _players(
-    recipe: Recipe, state: State, data: Sampler, *, precision: Precision, compiled: bool
-) -> Players:
+def _players(recipe: Recipe, state: State, data: Sampler, manner: _Manner) -> Players:
     networks: list[Any] = [state.generator, state.discriminator]
-    if compiled:
+    if manner.compiled:
         networks = [torch.compile(network) for network in networks]
     return Players(
         generator=networks[0],
@@ -375,7 +355,7 @@ def _players(
         clip=recipe.clip,
         strength=recipe.strength,
         memory=state.memory,
-        precision=None if precision == "float32" else torch.bfloat16,
+        precision=None if manner.precision == "float32" else torch.bfloat16,
     )
 
 
