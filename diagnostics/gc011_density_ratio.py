@@ -17,8 +17,9 @@ Verdicts
     Not applicable to critics, whose score is no log-odds.
 What to do
     Slope below 1: D is too sure, stop it earlier or penalise it (R1). Slope above 1: train D
-    longer. Offset: D saw other shares of real and generated samples. D trained with smoothed labels
-    is measured by `gancheck.measures.density_ratio(game, targets=(0.9, 0.0))`.
+    longer. Offset: D saw other shares of real and generated samples. Smoothed labels are allowed for
+    where the loss says them (`games.regularisation`); those of a loop of your own are told by
+    `gancheck.measures.density_ratio(game, targets=(0.9, 0.0))`.
 Theorems: logit-is-log-density-ratio, label-smoothing-tilts-the-optimum,
 minimax-value-is-jensen-shannon. Sources: Goodfellow et al. (2014); Maurer and Pontil (2009);
 Holm (1979).

@@ -231,13 +231,7 @@ def _run(
     try:
         finding = diagnostic.judge(diagnostic.measure(game, plan, **told))
     except NotApplicable as reason:
-        finding = Finding(
-            code=diagnostic.code,
-            verdict=Verdict.not_applicable,
-            title="Not applicable",
-            because=str(reason),
-            theorems=diagnostic.theorems,
-        )
+        finding = diagnostic.not_applicable(reason)
     except OperatorError as reason:
         finding = Finding(
             code=diagnostic.code,
@@ -272,6 +266,6 @@ def _environment(game: Game, plan: Plan) -> dict[str, Any]:
         "device": game.device.type,
         "dtype": str(game.dtype).removeprefix("torch."),
         "parameters": dict(zip(("generator", "discriminator"), game.sizes(), strict=True)),
-        "loss": game.loss.name,
+        "loss": game.loss.in_words,
         "plan": {name: getattr(plan, name) for name in plan.__slots__},
     }

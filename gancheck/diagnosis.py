@@ -264,6 +264,16 @@ class Diagnostic:
     caption: str = ""
     level: Literal["weights", "game"] = "game"
 
+    def not_applicable(self, reason: NotApplicable) -> Finding:
+        """The finding of a question that has no meaning here."""
+        return Finding(
+            code=self.code,
+            verdict=Verdict.not_applicable,
+            title="Not applicable",
+            because=str(reason),
+            theorems=self.theorems,
+        )
+
 
 @dataclass(frozen=True, kw_only=True)
 class Gallery:

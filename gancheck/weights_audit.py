@@ -22,7 +22,7 @@ from gancheck.checkpoints.guess import guess_role
 from gancheck.checkpoints.load import build_tensors
 from gancheck.checkpoints.read import examine, snapshot
 from gancheck.checkpoints.selection import select
-from gancheck.diagnosis import Finding, NotApplicable, Place, Plan, Report, Verdict
+from gancheck.diagnosis import Finding, NotApplicable, Place, Plan, Report
 from gancheck.measures.weights import OptimizerState, PlayerWeights, Weights
 from gancheck.provenance import stamp, versions
 
@@ -197,13 +197,7 @@ def _run(diagnostic: Diagnostic, weights: Weights, plan: Plan) -> Finding:
     try:
         finding = diagnostic.judge(diagnostic.measure(weights, plan))
     except NotApplicable as reason:
-        finding = Finding(
-            code=diagnostic.code,
-            verdict=Verdict.not_applicable,
-            title="Not applicable",
-            because=str(reason),
-            theorems=diagnostic.theorems,
-        )
+        finding = diagnostic.not_applicable(reason)
     return replace(finding, seconds=time.perf_counter() - start)
 
 

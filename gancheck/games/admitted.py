@@ -1,4 +1,4 @@
-"""Which two modules can be players, and which of their answers are numbers?
+"""Which modules can be players, beside which samples, and which of their answers are numbers?
 
 A game has a Jacobian where each player has parameters of its own that gradients move, all of one
 floating-point dtype. What cannot be played is refused here in a sentence, before anything is
@@ -8,18 +8,43 @@ is made from it would look like one.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import torch
+
+from gancheck.games.data import as_sampler
 
 if TYPE_CHECKING:
     from torch import Tensor, nn
 
-__all__ = ["NotFinite", "check_players", "finite", "loss_value"]
+    from gancheck.games.data import Sampler
+
+__all__ = ["NotFinite", "check_players", "check_samples", "finite", "loss_value"]
 
 
 class NotFinite(ValueError):
     """A sample, a score or a loss is NaN or infinite."""
+
+
+def check_samples(
+    data: Sampler, labels: Tensor | None, held_out: Any
+) -> tuple[Tensor | None, Sampler | None]:
+    """Labels and held-out samples as a game keeps them beside its data.
+
+    Raises:
+        ValueError: labels that are not one a row of the data, or held-out samples of another shape.
+    """
+    if labels is not None and labels.shape != (data.size,):
+        raise ValueError(
+            f"labels must have shape ({data.size},), one a row of the data, "
+            f"got {tuple(labels.shape)}"
+        )
+    unseen = None if held_out is None else as_sampler(held_out)
+    if unseen is not None and unseen.shape != data.shape:
+        raise ValueError(
+            f"held_out must hold samples of shape {data.shape} like the data, got {unseen.shape}"
+        )
+    return labels, unseen
 
 
 def check_players(generator: nn.Module, discriminator: nn.Module) -> None:

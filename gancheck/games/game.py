@@ -20,7 +20,7 @@ from torch import Tensor, nn
 from torch.func import functional_call
 
 from gancheck.games import semantics
-from gancheck.games.admitted import check_players, finite, loss_value
+from gancheck.games.admitted import check_players, check_samples, finite, loss_value
 from gancheck.games.batch import Batch, EarlierPoint, Player, StepRule
 from gancheck.games.data import as_sampler
 from gancheck.games.losses import CallableLoss, Loss, as_loss
@@ -103,18 +103,7 @@ class Game:
         self.batch_norm: BatchNormMode = batch_norm
         self.max_memory = max_memory
         self.step = step
-        if labels is not None and labels.shape != (self.data.size,):
-            raise ValueError(
-                f"labels must have shape ({self.data.size},), one a row of the data, "
-                f"got {tuple(labels.shape)}"
-            )
-        self.labels = labels
-        self.held_out = None if held_out is None else as_sampler(held_out)
-        if self.held_out is not None and self.held_out.shape != self.data.shape:
-            raise ValueError(
-                f"held_out must hold samples of shape {self.data.shape} like the data, "
-                f"got {self.held_out.shape}"
-            )
+        self.labels, self.held_out = check_samples(self.data, labels, held_out)
         self._functions: tuple[VectorLoss, VectorLoss] | None = None
         self._vectors: dict[Player, Tensor] | None = None
         self.earlier = earlier
@@ -202,7 +191,7 @@ class Game:
             if semantics.on_batch_statistics(module, self.batch_norm):
                 return f"the {player} has batch norm on the statistics of the batch"
         if not self.loss.separable:
-            return f"the {self.loss.name} loss need not be a mean over samples"
+            return f"the loss, {self.loss.in_words}, need not be a mean over samples"
         return ""
 
     def semantics(self) -> dict[Player, list[str]]:

@@ -13,6 +13,7 @@ import torch
 
 from gancheck.diagnosis import NotApplicable
 from gancheck.games import semantics
+from gancheck.games.admitted import check_samples
 from gancheck.games.data import as_sampler
 from gancheck.games.game import Game
 from gancheck.games.loss_pair import CallableLoss
@@ -77,18 +78,7 @@ class GeneratorOnly(Game):
         self.batch_norm = batch_norm
         self.max_memory = None
         self.step = None
-        if labels is not None and labels.shape != (self.data.size,):
-            raise ValueError(
-                f"labels must have shape ({self.data.size},), one a row of the data, "
-                f"got {tuple(labels.shape)}"
-            )
-        self.labels = labels
-        self.held_out = None if held_out is None else as_sampler(held_out)
-        if self.held_out is not None and self.held_out.shape != self.data.shape:
-            raise ValueError(
-                f"held_out must hold samples of shape {self.data.shape} like the data, "
-                f"got {self.held_out.shape}"
-            )
+        self.labels, self.held_out = check_samples(self.data, labels, held_out)
         self._functions = None
         self._vectors = None
 

@@ -69,6 +69,11 @@ class Loss:
     label_smoothing: float = 0.0
     terms: tuple[str, ...] = ()
 
+    @property
+    def in_words(self) -> str:
+        """Its name and what was added, such as `non-saturating + r1 0.1`."""
+        return " + ".join([self.name, *self.terms])
+
 
 class CallableLoss:
     """A user's pair of functions f(score, real, fake) with the interface of a named loss."""
@@ -79,7 +84,7 @@ class CallableLoss:
     generator_sees_real = True
     gradient_penalty = 0.0
     label_smoothing = 0.0
-    terms = ()
+    in_words = "custom"
 
     def __init__(self, generator: LossFunction, discriminator: LossFunction) -> None:
         self.generator = _without_rng(generator)

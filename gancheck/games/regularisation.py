@@ -82,7 +82,7 @@ class Regularisation:
             return loss
         of_generator, of_discriminator = loss.generator, loss.discriminator
         if self.label_smoothing:
-            of_discriminator = _smoothed(of_discriminator, self.label_smoothing)
+            of_discriminator = _smoothed_cross_entropy(self.label_smoothing)
         of_discriminator = self._penalised(of_discriminator)
         if self.instance_noise:
             of_generator, of_discriminator = (
@@ -94,6 +94,8 @@ class Regularisation:
             discriminator=of_discriminator,
             zero_sum=loss.zero_sum and not (self.r2 or self.gradient_penalty),
             smooth=loss.smooth and not self.gradient_penalty,
+            # a part of a batch would be shown other noise than it gets in the whole
+            separable=loss.separable and not self.instance_noise,
             gradient_penalty=loss.gradient_penalty + self.gradient_penalty,
             label_smoothing=self.label_smoothing,
             terms=(*loss.terms, *terms),
@@ -124,7 +126,7 @@ class Regularisation:
         return with_penalties
 
 
-def _smoothed(loss: PlayerLoss, epsilon: float) -> PlayerLoss:
+def _smoothed_cross_entropy(epsilon: float) -> PlayerLoss:
     """Cross entropy with the target 1 - epsilon: E softplus(-s) gains epsilon E s on real samples.
 
     (1 - e) softplus(-s) + e softplus(s) = softplus(-s) + e s, since softplus(s) = softplus(-s) + s.
@@ -138,7 +140,6 @@ def _smoothed(loss: PlayerLoss, epsilon: float) -> PlayerLoss:
         rest = softplus(scores(score, fake)).mean()
         return (softplus(-on_real) + epsilon * on_real).mean() + rest
 
-    del loss
     return smoothed
 
 

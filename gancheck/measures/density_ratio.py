@@ -123,7 +123,7 @@ def density_ratio(
     plan: Plan | None = None,
     *,
     fresh: bool | None = None,
-    targets: tuple[float, float] = (1.0, 0.0),
+    targets: tuple[float, float] | None = None,
     prior: float = 0.5,
     truth: Callable[[Tensor], Tensor] | None = None,
 ) -> DensityRatio:
@@ -135,7 +135,8 @@ def density_ratio(
         fresh: whether real samples are independent of D's training; by default only where the
             data are a law of `games.data`, since a function may deal out what D has seen. Say True
             for data that it has not.
-        targets: what D was trained to say of real and of fake samples.
+        targets: what D was trained to say of real and of fake samples; by default what the loss
+            says of its label smoothing.
         prior: share of real samples in D's training.
         truth: x [n, ...] -> ln(p/q) [n], where it is known.
 
@@ -154,6 +155,7 @@ def density_ratio(
     """
     plan = plan or Plan()
     _refuse(game)
+    targets = (1.0 - game.loss.label_smoothing, 0.0) if targets is None else targets
     start = time.perf_counter()
     limit = game.data.size
     n = plan.samples if limit is None else min(plan.samples, limit)

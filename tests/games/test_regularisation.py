@@ -8,7 +8,10 @@ import pytest
 import torch
 from torch import Tensor
 
+from gancheck.games.game import Game
+from gancheck.games.latents import normal
 from gancheck.games.losses import LOSSES, resolve
+from gancheck.games.networks import mlp
 from gancheck.games.regularisation import Regularisation
 
 REAL = torch.tensor([[0.0, 1.0], [2.0, -1.0], [0.5, 0.5]], dtype=torch.float64)
@@ -121,3 +124,31 @@ def test_weights_out_of_range_are_refused(arguments, sentence: str) -> None:
 def test_smoothing_a_critic_is_refused() -> None:
     with pytest.raises(ValueError, match="label_smoothing belongs to minimax and non-saturating"):
         Regularisation(label_smoothing=0.1).applied_to(resolve("wgan"))
+
+
+def test_noise_forbids_cutting_a_batch_and_penalties_do_not() -> None:
+    def said(**terms: float) -> str:
+        loss = Regularisation(**terms).applied_to(resolve("non-saturating"))
+        rng = torch.Generator().manual_seed(0)
+        g, d = (mlp(sizes, generator=rng) for sizes in ((2, 4, 2), (2, 4, 1)))
+        return Game(g, d, loss=loss, latent=normal(2), data=torch.zeros(9, 2)).mixes_samples
+
+    assert said(r1=0.1, r2=0.1, gradient_penalty=1.0) == ""
+    assert "the loss, non-saturating + instance_noise 0.1, need not be a mean" in said(
+        instance_noise=0.1
+    )
+
+
+def test_penalties_of_parts_of_a_batch_add_up_to_those_of_the_whole() -> None:
+    terms = Regularisation(r1=0.3, r2=0.2, gradient_penalty=2.0)
+    rng = torch.Generator().manual_seed(0)
+    g, d = (mlp(sizes, generator=rng, dtype=torch.float64) for sizes in ((2, 4, 2), (2, 4, 1)))
+    game = Game(
+        g, d, loss=terms.applied_to(resolve("wgan")), latent=normal(2), data=torch.rand(12, 2)
+    )
+    batch, theta = game.sample(12), game.snapshot()
+    whole = game.losses(*theta, batch)
+    parts = [game.losses(*theta, batch.part(first, 4)) for first in (0, 4, 8)]
+    for player in (0, 1):
+        mean = sum(part[player].item() for part in parts) / 3
+        assert mean == pytest.approx(whole[player].item(), rel=1e-12)

@@ -17,6 +17,8 @@ from gancheck.diagnosis import NotApplicable, Plan, Quantity, Verdict
 from gancheck.games import analytic, latents
 from gancheck.games.data import Synthetic
 from gancheck.games.game import Game
+from gancheck.games.losses import resolve
+from gancheck.games.regularisation import Regularisation
 from gancheck.measures.density_ratio import (
     calibration,
     density_ratio,
@@ -243,6 +245,14 @@ def test_smoothing_looks_like_a_fault_until_it_is_told() -> None:
     told = density_ratio(smoothed, PLAN, targets=(0.6, 0.0))
     assert judge(told).verdict is Verdict.sound
     assert covers(told.quantities["calibration_slope"], 1.0)
+    by_the_loss = Game(
+        game.modules["generator"],
+        Smoothed(),
+        loss=Regularisation(label_smoothing=0.4).applied_to(resolve("minimax")),
+        latent=game.latent,
+        data=game.data,
+    )
+    assert density_ratio(by_the_loss, PLAN).quantities == told.quantities
 
 
 def test_separable_laws_are_said_to_be_and_have_no_fit() -> None:
