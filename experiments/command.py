@@ -34,8 +34,8 @@ class Experiment:
     Attributes:
         name: of its file, its page and its folder of runs.
         about: its docstring, whose first line stands in the help.
-        seeds: how many it makes unless asked for another number.
-        planned: (seeds, steps or None) -> configurations of all runs.
+        seeds: how many it makes unless asked for another number; None where each part has its own.
+        planned: (seeds or None, steps or None) -> configurations of all runs.
         perform: configuration -> what was measured, as JSON.
         describe: configuration -> a few words for the progress.
         page: (rows, command) -> everything the page says.
@@ -43,20 +43,20 @@ class Experiment:
 
     name: str
     about: str
-    seeds: int
-    planned: Callable[[int, int | None], list[dict[str, Any]]]
+    seeds: int | None
+    planned: Callable[[Any, int | None], list[dict[str, Any]]]
     perform: Callable[[Mapping[str, Any]], dict[str, Any]]
     describe: Callable[[Mapping[str, Any]], str]
     page: Callable[[Sequence[Row], str], ExperimentPage]
 
 
-def at_least_one(seeds: int, steps: int | None) -> None:
+def at_least_one(seeds: int | None, steps: int | None) -> None:
     """Refuse a plan without a run.
 
     Raises:
         ValueError: seeds or steps below 1.
     """
-    if seeds < 1 or (steps is not None and steps < 1):
+    if any(number is not None and number < 1 for number in (seeds, steps)):
         raise ValueError(f"seeds and steps must be at least 1, got {seeds} and {steps}")
 
 
@@ -84,7 +84,7 @@ def run(experiment: Experiment, arguments: Sequence[str] | None = None) -> int:
     except KeyboardInterrupt:
         print("interrupted; the same command goes on from the last finished run", file=sys.stderr)
         return 130
-    except (OSError, ValueError, TrainingStopped) as error:
+    except (OSError, ValueError, TrainingStopped, ModuleNotFoundError) as error:
         print(f"{experiment.name}: {error}", file=sys.stderr)
         return 2
     print(f"page: {path}")

@@ -38,24 +38,21 @@ seeds because that many fit into an hour of one core and let one of them disagre
 
 from __future__ import annotations
 
-import argparse
-import shutil
-import sys
 from dataclasses import replace
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Any
 
 import torch
 
-from experiments.finished_runs import FinishedRuns, make_missing
+from experiments.command import Experiment, at_least_one, run
 from experiments.free_weights import exact_flow, learned_flow, start
 from experiments.least_squares_codes_page import page
 from experiments.mode_coverage import DUE, mode_coverage, not_missed
 from gancheck.games.data import grid25, ring8
 from gancheck.games.zoo import recipe
-from gancheck.rendering.experiment_page import write_experiment_page
 from gancheck.runner import load_run
-from gancheck.training.outcomes import Diverged, TrainingStopped
+from gancheck.training.outcomes import Diverged
 from gancheck.training.train import train
 
 if TYPE_CHECKING:
@@ -86,8 +83,7 @@ def planned(*, seeds: int = SEEDS, steps: int | None = None) -> list[dict[str, A
         seeds: how many, counted from 0.
         steps: of every run, in place of the recipes' and the flow's own.
     """
-    if seeds < 1 or (steps is not None and steps < 1):
-        raise ValueError(f"seeds and steps must be at least 1, got {seeds} and {steps}")
+    at_least_one(seeds, steps)
     return [
         make(data, setting, loss, seed, steps)
         for seed in range(seeds)
@@ -145,65 +141,28 @@ def _recipe(data: str, setting: str) -> Recipe:
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Make the runs that are not there yet, then the page from all of them."""
-    given = _parser().parse_args(arguments)
-    torch.set_num_threads(1)
-    command = "python -m experiments.least_squares_codes"
-    command += f" --seeds {given.seeds}" if given.seeds != SEEDS else ""
-    command += f" --steps {given.steps}" if given.steps is not None else ""
-    try:
-        rows = make_missing(
-            planned(seeds=given.seeds, steps=given.steps),
-            FinishedRuns(given.runs / "rows.jsonl"),
-            lambda configuration: perform(configuration, given.runs),
-            _words,
-        )
-        path = given.out / "least_squares_codes.html"
-        write_experiment_page(page(rows, command=command), path)
-    except KeyboardInterrupt:
-        print("interrupted; the same command goes on from the last finished run", file=sys.stderr)
-        return 130
-    except (OSError, ValueError, TrainingStopped) as error:
-        print(f"least_squares_codes: {error}", file=sys.stderr)
-        return 2
-    print(f"page: {path}")
-    return 0
-
-
-def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(
-        prog="python -m experiments.least_squares_codes", description=(__doc__ or "").split("\n")[0]
+    experiment = Experiment(
+        name="least_squares_codes",
+        about=__doc__ or "",
+        seeds=SEEDS,
+        planned=lambda seeds, steps: planned(seeds=seeds, steps=steps),
+        perform=perform,
+        describe=_words,
+        page=lambda rows, command: page(rows, command=command),
     )
-    parser.add_argument("--seeds", type=int, default=SEEDS, help="how many, counted from 0")
-    parser.add_argument("--steps", type=int, help="of every run, in place of the recipes' own")
-    parser.add_argument(
-        "--out", type=Path, default=Path("reports/gallery"), help="folder of the page"
-    )
-    parser.add_argument(
-        "--runs",
-        type=Path,
-        default=Path("reports/runs/least_squares_codes"),
-        help="folder of the finished runs",
-    )
-    return parser
+    return run(experiment, arguments)
 
 
 def _words(c: Mapping[str, Any]) -> str:
     return f"{c['part']} {c['data']} {c['setting']} {c['loss']} seed {c['seed']}"
 
 
-def perform(configuration: Mapping[str, Any], folder: Path) -> dict[str, Any]:
-    """Make one run.
-
-    Args:
-        configuration: one of `planned`.
-        folder: where a training may write; its run directory is removed again.
-
-    Returns:
-        What was measured, as JSON.
-    """
+def perform(configuration: Mapping[str, Any]) -> dict[str, Any]:
+    """Make one run, of `planned`; returns what was measured, as JSON."""
     if configuration["part"] == "weights":
         return _perform_weights(configuration)
-    return _perform_network(configuration, folder / "in_progress")
+    with TemporaryDirectory() as folder:
+        return _perform_network(configuration, Path(folder) / "run")
 
 
 def _perform_weights(c: Mapping[str, Any]) -> dict[str, Any]:
@@ -234,8 +193,6 @@ def _perform_weights(c: Mapping[str, Any]) -> dict[str, Any]:
 
 def _perform_network(c: Mapping[str, Any], folder: Path) -> dict[str, Any]:
     chosen = _recipe(c["data"], c["setting"])
-    if folder.exists():  # left by a stop: begun again, because its configuration may be another
-        shutil.rmtree(folder)
     try:
         train(
             chosen,
@@ -246,13 +203,11 @@ def _perform_network(c: Mapping[str, Any], folder: Path) -> dict[str, Any]:
             device="cpu",
             checkpoint_every=c["steps"],
         )
-        measured = _judge(folder, chosen, c)
+        return _judge(folder, chosen, c)
     except Diverged as ending:
         nothing = {"covered": 0, "surely": 0, "reached": 0}
         modes = DATA[c["data"]]().components
-        measured = {"modes": modes, **nothing, "ended": str(ending)}
-    shutil.rmtree(folder)
-    return measured
+        return {"modes": modes, **nothing, "ended": str(ending)}
 
 
 def _judge(folder: Path, chosen: Recipe, c: Mapping[str, Any]) -> dict[str, Any]:

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
 
+from experiments.page_parts import versions_of
 from experiments.pairs import (
     Comparison,
     all_agree,
@@ -407,17 +408,8 @@ def _facts(rows: Sequence[Row]) -> list[tuple[str, str]]:
         ("free weights: updates, time of each", settings("weights", "steps", "rate")),
         ("free weights: D's updates before each", settings("weights", "answers")),
         ("interval", "of the median, by the sign test; four comparisons a part hold together"),
-        *_versions(rows),
+        *versions_of(rows),
     ]
-
-
-def _versions(rows: Sequence[Row]) -> list[tuple[str, str]]:
-    found: dict[str, list[str]] = {}
-    for row in rows:
-        for name, version in row["versions"].items():
-            if version not in found.setdefault(name, []):
-                found[name].append(version)
-    return [(name, ", ".join(versions)) for name, versions in found.items()]
 
 
 def _as_json(c: Comparison) -> Mapping[str, Any]:

@@ -33,16 +33,14 @@ were set down after a first look at the same seeds, for which nothing was change
 
 from __future__ import annotations
 
-import argparse
-import shutil
-import sys
 from dataclasses import replace
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Any
 
 import torch
 
-from experiments.finished_runs import FinishedRuns, make_missing
+from experiments.command import Experiment, at_least_one, run
 from experiments.one_generator_or_many_measured import measured_on_digits, measured_on_planar
 from experiments.one_generator_or_many_page import page
 from gancheck.games import latents
@@ -51,9 +49,7 @@ from gancheck.games.data import ring8
 from gancheck.games.game import Game
 from gancheck.games.networks import Mixture
 from gancheck.games.zoo import recipe
-from gancheck.rendering.experiment_page import write_experiment_page
 from gancheck.runner import load_run
-from gancheck.training.outcomes import TrainingStopped
 from gancheck.training.train import train
 
 if TYPE_CHECKING:
@@ -121,8 +117,7 @@ def planned(*, seeds: int | None = None, steps: int | None = None) -> list[dict[
         seeds: of each, counted from 0, in place of the planned numbers.
         steps: of every training, in place of the planned numbers.
     """
-    if (seeds is not None and seeds < 1) or (steps is not None and steps < 1):
-        raise ValueError(f"seeds and steps must be at least 1, got {seeds} and {steps}")
+    at_least_one(seeds, steps)
     return [
         _run(data, kind, seed, steps)
         for data, kinds in KINDS.items()
@@ -150,72 +145,30 @@ def _run(data: str, kind: str, seed: int, steps: int | None) -> dict[str, Any]:
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Make the runs that are not there yet, then the page from all of them."""
-    given = _parser().parse_args(arguments)
-    torch.set_num_threads(1)
-    command = "python -m experiments.one_generator_or_many"
-    command += f" --seeds {given.seeds}" if given.seeds is not None else ""
-    command += f" --steps {given.steps}" if given.steps is not None else ""
-    try:
-        rows = make_missing(
-            planned(seeds=given.seeds, steps=given.steps),
-            FinishedRuns(given.runs / "rows.jsonl"),
-            lambda configuration: perform(configuration, given.runs),
-            lambda c: f"{c['data']} {c['kind']} seed {c['seed']}",
-        )
-        path = given.out / "one_generator_or_many.html"
-        write_experiment_page(page(rows, command=command), path)
-    except KeyboardInterrupt:
-        print("interrupted; the same command goes on from the last finished run", file=sys.stderr)
-        return 130
-    except (OSError, ValueError, TrainingStopped, ModuleNotFoundError) as error:
-        print(f"one_generator_or_many: {error}", file=sys.stderr)
-        return 2
-    print(f"page: {path}")
-    return 0
-
-
-def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(
-        prog="python -m experiments.one_generator_or_many",
-        description=(__doc__ or "").split("\n")[0],
+    experiment = Experiment(
+        name="one_generator_or_many",
+        about=__doc__ or "",
+        seeds=None,
+        planned=lambda seeds, steps: planned(seeds=seeds, steps=steps),
+        perform=perform,
+        describe=lambda c: f"{c['data']} {c['kind']} seed {c['seed']}",
+        page=lambda rows, command: page(rows, command=command),
     )
-    parser.add_argument("--seeds", type=int, help="of each setting, counted from 0")
-    parser.add_argument("--steps", type=int, help="of every training, in place of its own")
-    parser.add_argument(
-        "--out", type=Path, default=Path("reports/gallery"), help="folder of the page"
-    )
-    parser.add_argument(
-        "--runs",
-        type=Path,
-        default=Path("reports/runs/one_generator_or_many"),
-        help="folder of the finished runs",
-    )
-    return parser
+    return run(experiment, arguments)
 
 
-def perform(configuration: Mapping[str, Any], folder: Path) -> dict[str, Any]:
-    """Train and measure.
-
-    Args:
-        configuration: one of `planned`.
-        folder: where a training may write; its run directory is removed again.
-
-    Returns:
-        What was measured, as JSON.
-    """
+def perform(configuration: Mapping[str, Any]) -> dict[str, Any]:
+    """Train and measure one run of `planned`; returns what was measured, as JSON."""
     c = configuration
     measured = measured_on_digits if c["data"] == "digits" else measured_on_planar
     if c["kind"] == "oracle":
         return measured(oracle(), c)
-    directory = folder / "in_progress"
-    if directory.exists():  # left by a stop: begun again, because its configuration may be another
-        shutil.rmtree(directory)
     chosen = recipe_of(c["data"], c["kind"])
     steps = c["recipe"]["steps"]
-    train(chosen, directory, seed=c["seed"], steps=steps, device="cpu", checkpoint_every=steps)
-    found = measured(load_run(directory, recipe=chosen).game(), c)
-    shutil.rmtree(directory)
-    return found
+    with TemporaryDirectory() as folder:
+        run_at = Path(folder) / "run"
+        train(chosen, run_at, seed=c["seed"], steps=steps, device="cpu", checkpoint_every=steps)
+        return measured(load_run(run_at, recipe=chosen).game(), c)
 
 
 if __name__ == "__main__":

@@ -80,9 +80,9 @@ def _devices() -> Iterator[Check]:
 
 def _engines() -> Iterator[Check]:
     yield Check(group="engine", name="sympy", there=True, detail="proves; always there")
-    for name, what in (("coqc", "gancheck prove --kernel (Debian: coq)"),):
-        place = shutil.which(name)
-        yield Check(group="engine", name=name, there=bool(place), detail=place or f"for {what}")
+    place = shutil.which("coqc")
+    lacking = "for gancheck prove --kernel (Debian: coq)"
+    yield Check(group="engine", name="coqc", there=bool(place), detail=place or lacking)
 
 
 def _extras() -> Iterator[Check]:

@@ -7,6 +7,8 @@ its offline mode, whose folder its own `wandb sync` uploads where somebody wants
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
+from importlib.util import find_spec
 from typing import TYPE_CHECKING, Any
 
 from gancheck.training.train import METRICS_EVERY
@@ -19,79 +21,89 @@ if TYPE_CHECKING:
 __all__ = ["LOGGERS", "TensorBoard", "WeightsAndBiases", "logger"]
 
 
-class _Logger:
-    """A callback that writes a row when `metrics.jsonl` gets one."""
+class _Logger(ABC):
+    """A callback that writes a row when `metrics.jsonl` gets one; opened with its first row."""
+
+    def __init__(self, folder: Path) -> None:
+        self._folder = folder
+        self._opened: Any = None
 
     def __call__(self, now: Progress) -> None:
         """Told of every step; waits for the device at those that are written."""
         if now.step == 1 or now.step % METRICS_EVERY == 0:
+            if self._opened is None:
+                self._opened = self._open(self._folder)
             numbers = now.record.numbers()
             self._write({k: v for k, v in numbers.items() if v is not None}, now.step)
-        if now.step == now.steps:
-            self.close()
+        if now.step == now.steps and self._opened is not None:
+            self._close()
 
+    @abstractmethod
+    def _open(self, folder: Path) -> Any:
+        """What rows are handed to."""
+
+    @abstractmethod
     def _write(self, numbers: dict[str, float], step: int) -> None:
-        raise NotImplementedError
+        """Hand on one row."""
 
-    def close(self) -> None:
-        """Write what is still in memory; a later row opens nothing again."""
-        raise NotImplementedError
+    @abstractmethod
+    def _close(self) -> None:
+        """Write what is still in memory."""
 
 
 class TensorBoard(_Logger):
     """Scalars in an event file.
 
     Args:
-        folder: of the event file; made where it is not there.
+        folder: of the event file; made with the first row.
 
     Raises:
         ModuleNotFoundError: tensorboard is not installed.
     """
 
     def __init__(self, folder: Path) -> None:
-        try:
-            from torch.utils.tensorboard.writer import SummaryWriter
-        except ModuleNotFoundError as missing:
-            raise _absent("tensorboard", missing) from missing
-        self._writer: Any = SummaryWriter(str(folder))
+        super().__init__(folder)
+        _installed("tensorboard")
+
+    def _open(self, folder: Path) -> Any:
+        from torch.utils.tensorboard.writer import SummaryWriter
+
+        return SummaryWriter(str(folder))
 
     def _write(self, numbers: dict[str, float], step: int) -> None:
         for name, value in numbers.items():
-            self._writer.add_scalar(name, value, step)
+            self._opened.add_scalar(name, value, step)
 
-    def close(self) -> None:
-        """Write what is still in memory."""
-        self._writer.close()
+    def _close(self) -> None:
+        self._opened.close()
 
 
 class WeightsAndBiases(_Logger):
-    """An offline run of Weights & Biases.
+    """An offline run of Weights & Biases, in the project `gancheck`.
 
     Args:
-        folder: below which its `wandb` folder lies.
-        project: that it belongs to when it is uploaded.
+        folder: below which its `wandb` folder lies; made with the first row.
 
     Raises:
         ModuleNotFoundError: wandb is not installed.
     """
 
-    def __init__(self, folder: Path, project: str = "gancheck") -> None:
-        try:
-            import wandb
-        except ModuleNotFoundError as missing:
-            raise _absent("wandb", missing) from missing
+    def __init__(self, folder: Path) -> None:
+        super().__init__(folder)
+        _installed("wandb")
+
+    def _open(self, folder: Path) -> Any:
+        import wandb
+
         folder.mkdir(parents=True, exist_ok=True)
         settings: Any = wandb.Settings(silent=True, console="off")
-        self._run: Any = wandb.init(
-            project=project, dir=str(folder), mode="offline", settings=settings
-        )
+        return wandb.init(project="gancheck", dir=str(folder), mode="offline", settings=settings)
 
     def _write(self, numbers: dict[str, float], step: int) -> None:
-        self._run.log(numbers, step=step)
+        self._opened.log(numbers, step=step)
 
-    def close(self) -> None:
-        """Write what is still in memory."""
-        self._run.finish()
+    def _close(self) -> None:
+        self._opened.finish()
 
 
 LOGGERS = {"tensorboard": TensorBoard, "wandb": WeightsAndBiases}
@@ -110,7 +122,8 @@ def logger(name: str, run: Path) -> _Logger:
     return LOGGERS[name](run if name == "wandb" else run / name)
 
 
-def _absent(package: str, missing: ModuleNotFoundError) -> ModuleNotFoundError:
-    return ModuleNotFoundError(
-        f"{package} is not installed; type: pip install 'gancheck[loggers]'", name=missing.name
-    )
+def _installed(package: str) -> None:
+    if find_spec(package) is None:
+        raise ModuleNotFoundError(
+            f"{package} is not installed; type: pip install 'gancheck[loggers]'", name=package
+        )

@@ -18,7 +18,7 @@ from __future__ import annotations
 
 import json
 import tomllib
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Annotated, Any, get_args, get_type_hints
 
@@ -37,8 +37,8 @@ from gancheck.games.architectures import (
     ResidualGenerator,
 )
 from gancheck.games.losses import LOSSES
-from gancheck.games.recipe import SCHEMA, Optimiser, Recipe, UpdateName
-from gancheck.games.regularisation import Regularisation
+from gancheck.games.recipe import SCHEMA, Optimiser, Recipe, UpdateName, adam
+from gancheck.games.regularisation import Regularisation  # noqa: TC001
 from gancheck.games.sources import (
     Digits,
     Fashion,
@@ -52,7 +52,7 @@ from gancheck.games.sources import (
 from gancheck.games.zoo import RECIPES
 from gancheck.rendering.text import clean
 
-__all__ = ["changed", "from_written", "read_recipe", "recipe_text"]
+__all__ = ["changed", "fault_lines", "from_written", "read_recipe", "recipe_text"]
 
 _LONGEST = 2**20
 
@@ -82,31 +82,34 @@ _PARTS = [
 ]
 
 
+_LEFT: Any = None  # a key that is left out is not handed on: `Recipe` has the defaults
+
+
 class _Written(BaseModel):
     """A recipe as it stands in a file."""
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
     version: Annotated[int, Field(alias="schema")] = SCHEMA
-    name: Annotated[str, Field(min_length=1, max_length=100)] = "recipe"
+    name: Annotated[str, Field(min_length=1, max_length=100)]
     description: str = ""
     data: _Data
     latent: str
     generator: _Generator
     discriminator: _Discriminator
-    loss: str = "non-saturating"
-    regularisation: Regularisation = Regularisation()
-    updates: UpdateName = "alternating"
-    strength: float = 1.0
-    critic_steps: _Count = 1
-    clip: float | None = None
-    ema: float | None = None
+    loss: str = _LEFT
+    regularisation: Regularisation = _LEFT
+    updates: UpdateName = _LEFT
+    strength: float = _LEFT
+    critic_steps: _Count = _LEFT
+    clip: float | None = _LEFT
+    ema: float | None = _LEFT
     steps: _Count
-    batch_size: _Count = 256
-    generator_optimiser: dict[str, Any] = Field(default_factory=dict)
-    discriminator_optimiser: dict[str, Any] = Field(default_factory=dict)
-    seed: _Seed = 0
-    checkpoint_every: _Count = 1000
+    batch_size: _Count = _LEFT
+    generator_optimiser: dict[str, Any] = _LEFT
+    discriminator_optimiser: dict[str, Any] = _LEFT
+    seed: _Seed = _LEFT
+    checkpoint_every: _Count = _LEFT
 
 
 def read_recipe(source: str | Path, changes: Mapping[str, str] | None = None) -> Recipe:
@@ -171,30 +174,25 @@ def from_written(content: Mapping[str, Any], *, where: str = "recipe") -> Recipe
     try:
         told = _Written.model_validate(content)
     except ValidationError as error:
-        raise _refusal(where, [_line(i) for i in error.errors(include_url=False)]) from None
+        raise _refusal(where, fault_lines(error, _Written)) from None
     return _built(told, where)
 
 
 def _built(told: _Written, where: str) -> Recipe:
     """What only the parts themselves can check, each fault with its key."""
     faults: list[str] = []
-    made: dict[str, Any] = {}
-    for key, make in (
-        ("latent", lambda: latents.read(told.latent)),
-        ("generator_optimiser", lambda: _optimiser(told.generator_optimiser)),
-        ("discriminator_optimiser", lambda: _optimiser(told.discriminator_optimiser)),
-    ):
+    made: dict[str, Any] = {"description": told.description}
+    for key in told.model_fields_set - {"version"}:
         try:
-            made[key] = make()
+            made[key] = _MADE.get(key, _as_it_is)(getattr(told, key))
         except (ValueError, TypeError) as error:
             faults.append(f"{key}: {clean(str(error))}")
-    if told.loss not in LOSSES:
+    if "loss" in made and told.loss not in LOSSES:
         faults.append(f"loss: must be one of {' | '.join(LOSSES)}, got {clean(repr(told.loss))}")
     if faults:
-        raise _refusal(where, faults)
-    plain = {k: getattr(told, k) for k in type(told).model_fields if k not in ("version", *made)}
+        raise _refusal(where, sorted(faults))
     try:
-        recipe = Recipe(**plain, **made)
+        recipe = Recipe(**made)
         recipe.losses()
     except ValueError as error:
         raise _refusal(where, [str(error)]) from None
@@ -203,13 +201,25 @@ def _built(told: _Written, where: str) -> Recipe:
 
 def _optimiser(told: Mapping[str, Any]) -> Optimiser:
     options = {k: v for k, v in told.items() if k not in ("kind", "lr")}
-    kind, lr = told.get("kind", "adam"), told.get("lr", 1e-3)
+    usual = adam()
+    kind, lr = told.get("kind", usual.kind), told.get("lr", usual.lr)
     if isinstance(lr, bool) or not isinstance(lr, int | float):
         raise ValueError(f"lr must be a number, got {lr!r}")
-    if kind == "adam":
-        options = {"betas": [0.5, 0.999], **options}
+    if kind == usual.kind:
+        options = {**usual.options, **options}
     tuples = {k: tuple(v) if isinstance(v, list) else v for k, v in options.items()}
     return Optimiser(kind=kind, lr=float(lr), options=tuples)
+
+
+def _as_it_is(value: Any) -> Any:
+    return value
+
+
+_MADE: Mapping[str, Callable[[Any], Any]] = {
+    "latent": latents.read,
+    "generator_optimiser": _optimiser,
+    "discriminator_optimiser": _optimiser,
+}
 
 
 def _content(path: Path) -> dict[str, Any]:
@@ -295,8 +305,12 @@ def _refusal(where: str, faults: list[str]) -> ValueError:
     return ValueError(f"{shown}:\n" + "\n".join(f"  {fault}" for fault in faults))
 
 
-def _line(issue: Any) -> str:
-    """One fault: the key, the value it has, and what it may be."""
+def fault_lines(error: ValidationError, model: type[BaseModel]) -> list[str]:
+    """What pydantic found in a file, each fault with its key, its value and what it may be."""
+    return [_line(issue, model) for issue in error.errors(include_url=False)]
+
+
+def _line(issue: Any, model: type[BaseModel]) -> str:
     path = [str(part) for part in issue["loc"]]
     if len(path) > 1 and path[1] in _kinds():
         path.pop(1)  # pydantic names the branch of a union
@@ -305,7 +319,7 @@ def _line(issue: Any) -> str:
     if kind == "missing":
         return f"{key}: missing"
     if kind in ("extra_forbidden", "unexpected_keyword_argument"):
-        keys = sorted(f.alias or k for k, f in _Written.model_fields.items())
+        keys = sorted(f.alias or k for k, f in model.model_fields.items())
         there = f"; there are {', '.join(keys)}" if len(path) == 1 else ""
         return f"{key}: not a key here{there}"
     if kind == "literal_error":

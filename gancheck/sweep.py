@@ -24,10 +24,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
-from scipy import stats
+from scipy.special import stdtrit
 
 from gancheck.diagnosis import Plan
-from gancheck.recipe_file import read_recipe
+from gancheck.recipe_file import fault_lines, read_recipe
 from gancheck.rendering.files import write_whole
 from gancheck.rendering.text import clean
 from gancheck.runner import diagnose_run, train_recipe
@@ -134,9 +134,7 @@ def read_sweep(path: str | Path) -> Sweep:
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
         raise ValueError(f"{shown} is no TOML: {clean(str(error))}") from None
     except ValidationError as error:
-        first = error.errors(include_url=False)[0]
-        key = ".".join(map(str, first["loc"])) or "sweep"
-        raise ValueError(f"{shown}: {clean(key)}: {clean(first['msg'])}") from None
+        raise ValueError(f"{shown}: {fault_lines(error, _Written)[0]}") from None
     seeds = list(range(told.seeds)) if isinstance(told.seeds, int) else told.seeds
     if not seeds or min(seeds) < 0 or len(set(seeds)) < len(seeds):
         raise ValueError(
@@ -227,7 +225,7 @@ def _interval(values: Sequence[float]) -> dict[str, Any]:
     if n < 2:
         return {"mean": mean, "low": None, "high": None, "seeds": n}
     spread = math.sqrt(sum((v - mean) ** 2 for v in values) / (n - 1) / n)
-    half = float(stats.t.ppf((1.0 + _LEVEL) / 2.0, df=n - 1)) * spread
+    half = float(stdtrit(n - 1, (1.0 + _LEVEL) / 2.0)) * spread
     return {"mean": mean, "low": mean - half, "high": mean + half, "seeds": n}
 
 

@@ -132,3 +132,10 @@ def test_lightning_trains_the_same_watched_or_not_and_logs_what_was_seen(tmp_pat
     assert {row["step"] for row in watch.monitor.history} == {0, 10}
     logged = (tmp_path / "watched/csv/metrics.csv").read_text()
     assert "gancheck/GC004.gradient_ratio" in logged.splitlines()[0]
+
+
+def test_a_logger_leaves_nothing_where_no_step_is_made(tmp_path: Path) -> None:
+    pytest.importorskip("tensorboard")
+    with pytest.raises(ValueError, match="steps must be at least 1"):
+        on_cpu(tiny(), tmp_path / "a", steps=0, callbacks=[logger("tensorboard", tmp_path / "a")])
+    assert not (tmp_path / "a").exists()

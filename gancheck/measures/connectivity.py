@@ -8,8 +8,7 @@ the samples link at the scale at which the data hangs together (a picture, no ve
 of the components. A count of components would confuse the first with the last.
 
 Components of the data: density-filtered single linkage on the reference half, given labels, or a
-classifier. Where none or only one is established there is no gap to speak of, and the answer is
-that the question cannot be decided.
+classifier. Where fewer than two are established the answer is that it cannot be decided.
 """
 
 from __future__ import annotations

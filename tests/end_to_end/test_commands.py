@@ -8,11 +8,10 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pytest
-import torch
-from torch import nn
 from typer.testing import CliRunner
 
 from gancheck import cli
+from tests.end_to_end.small_pair import write_small_pair
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -51,32 +50,7 @@ def trained(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def pair(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A small perceptron GAN saved by torch, its manifest and data."""
     folder = tmp_path_factory.mktemp("pair")
-    torch.manual_seed(0)
-    generator = nn.Sequential(nn.Linear(4, 8), nn.Tanh(), nn.Linear(8, 16), nn.Tanh())
-    discriminator = nn.Sequential(nn.Linear(16, 8), nn.Tanh(), nn.Linear(8, 1))
-    torch.save(generator.state_dict(), folder / "G.pth")
-    torch.save(discriminator.state_dict(), folder / "D.pth")
-    real = np.random.default_rng(0).integers(0, 256, (500, 4, 4)).astype(np.uint8)
-    np.savez(folder / "real.npz", images=real)
-    (folder / "gancheck.toml").write_text(
-        """
-schema = 1
-[files]
-generator = { path = "G.pth" }
-discriminator = { path = "D.pth" }
-[model]
-adapter = "mlp"
-activation = { hidden = "tanh", output = "tanh", d_hidden = "tanh", d_output = "logit" }
-[latent]
-size = 4
-law = "normal"
-[data]
-shape = [1, 4, 4]
-range = [-1.0, 1.0]
-[objective]
-kind = "minimax"
-"""
-    )
+    write_small_pair(folder)
     return folder
 
 

@@ -10,13 +10,11 @@ import sys
 import zipfile
 from typing import TYPE_CHECKING, Any
 
-import numpy as np
 import pytest
-import torch
-from torch import nn
 from typer.testing import CliRunner
 
 from gancheck import cli, content
+from tests.end_to_end.small_pair import write_small_pair
 from tests.rendering.schemas import report_validator, sarif_validator, validator
 
 if TYPE_CHECKING:
@@ -26,23 +24,6 @@ if TYPE_CHECKING:
 
 SMALL = ("--batch-size", "16", "--samples", "150", "--probes", "8", "--fail-on", "never")
 AUDIT = ("audit", "G.pth", "D.pth", "--data", "real.npz", "--device", "cpu")
-MANIFEST = """
-schema = 1
-[files]
-generator = { path = "G.pth" }
-discriminator = { path = "D.pth" }
-[model]
-adapter = "mlp"
-activation = { hidden = "tanh", output = "tanh", d_hidden = "tanh", d_output = "logit" }
-[latent]
-size = 4
-law = "normal"
-[data]
-shape = [1, 4, 4]
-range = [-1.0, 1.0]
-[objective]
-kind = "minimax"
-"""
 
 
 def run(*words: str | Path) -> Result:
@@ -61,14 +42,7 @@ def _files(folder: Path) -> dict[str, bytes]:
 def pair(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Two small players, a manifest and data, under names relative to their folder."""
     folder = tmp_path_factory.mktemp("pair")
-    torch.manual_seed(0)
-    generator = nn.Sequential(nn.Linear(4, 8), nn.Tanh(), nn.Linear(8, 16), nn.Tanh())
-    discriminator = nn.Sequential(nn.Linear(16, 8), nn.Tanh(), nn.Linear(8, 1))
-    torch.save(generator.state_dict(), folder / "G.pth")
-    torch.save(discriminator.state_dict(), folder / "D.pth")
-    real = np.random.default_rng(0).integers(0, 256, (300, 4, 4)).astype(np.uint8)
-    np.savez(folder / "real.npz", images=real)
-    (folder / "gancheck.toml").write_text(MANIFEST)
+    write_small_pair(folder)
     return folder
 
 

@@ -75,12 +75,10 @@ def test_ctrl_c_costs_the_run_in_progress_and_the_end_is_the_same(
     rows = tmp_path / "runs" / "rows.jsonl"
     own = experiment.perform
 
-    def stopped(configuration: Any, folder: Path) -> dict[str, Any]:
+    def stopped(configuration: Any) -> dict[str, Any]:
         if rows.exists() and rows.read_text().count("\n") == 9:
-            (folder / "in_progress").mkdir()
-            (folder / "in_progress" / "run.json").write_text("{}")
             raise KeyboardInterrupt
-        return own(configuration, folder)
+        return own(configuration)
 
     monkeypatch.setattr(experiment, "perform", stopped)
     assert experiment.main(arguments(tmp_path)) == 130
@@ -121,7 +119,7 @@ def test_a_generator_that_draws_from_some_modes_covers_those(
     monkeypatch.setattr(experiment, "train", lambda *_, **__: (tmp_path / "in_progress").mkdir())
     monkeypatch.setattr(experiment, "load_run", lambda *_, **__: SimpleNamespace(game=lambda: game))
     planned = next(c for c in experiment.planned(seeds=1) if c["part"] == "networks")
-    measured = experiment.perform(planned, tmp_path)
+    measured = experiment.perform(planned)
     assert (measured["covered"], measured["surely"], measured["reached"]) == (kept, kept, kept)
     # by construction of the tube 1 % of the law itself is off it, and a reference half of 5,000
     assert measured["off_data"] < 0.03
@@ -150,7 +148,7 @@ def test_a_run_that_diverges_covers_nothing_and_is_told(
     monkeypatch.setattr(experiment, "train", explode)
     rows = [json.loads(line) for line in (tiny / "runs" / "rows.jsonl").read_text().splitlines()]
     last = rows[-1]
-    last["measured"] = experiment.perform(last["configuration"], tmp_path)
+    last["measured"] = experiment.perform(last["configuration"])
     assert last["measured"]["covered"] == 0
     assert "inf at step 2" in last["measured"]["ended"]
     assert "1 run diverged" in render_experiment_page(page(rows, command="x"))

@@ -223,7 +223,7 @@ def test_of_six_seeds_one_generator_bridges_six_the_oracle_none_and_mixtures_as_
     tmp_path: Path,
 ) -> None:
     plan = [c for c in experiment.planned() if c["data"] == "ring8"]
-    found = {(c["kind"], c["seed"]): experiment.perform(c, tmp_path) for c in plan}
+    found = {(c["kind"], c["seed"]): experiment.perform(c) for c in plan}
     assert len(found) == 18
     for (kind, _), m in found.items():
         if kind == "one":
