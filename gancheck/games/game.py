@@ -191,7 +191,7 @@ class Game:
             if semantics.on_batch_statistics(module, self.batch_norm):
                 return f"the {player} has batch norm on the statistics of the batch"
         if not self.loss.separable:
-            return f"the loss, {self.loss.in_words}, need not be a mean over samples"
+            return f"the {self.loss.in_words} loss need not be a mean over samples"
         return ""
 
     def semantics(self) -> dict[Player, list[str]]:

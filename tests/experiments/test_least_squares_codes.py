@@ -108,7 +108,7 @@ def test_the_slow_setting_differs_from_the_recipe_in_the_generators_step_alone()
 
 @pytest.mark.parametrize("kept", [8, 5, 1])
 def test_a_generator_that_draws_from_some_modes_covers_those(
-    kept: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    kept: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def draw(n: int, *, seed: int) -> torch.Tensor:
         rng = torch.Generator().manual_seed(seed)
@@ -116,7 +116,13 @@ def test_a_generator_that_draws_from_some_modes_covers_those(
         return samples[labels < kept][:n]
 
     game = SimpleNamespace(draw_samples=draw)
-    monkeypatch.setattr(experiment, "train", lambda *_, **__: (tmp_path / "in_progress").mkdir())
+    made: list[Path] = []
+
+    def trained(_: Any, folder: Path, **__: Any) -> None:
+        folder.mkdir()
+        made.append(folder)
+
+    monkeypatch.setattr(experiment, "train", trained)
     monkeypatch.setattr(experiment, "load_run", lambda *_, **__: SimpleNamespace(game=lambda: game))
     planned = next(c for c in experiment.planned(seeds=1) if c["part"] == "networks")
     measured = experiment.perform(planned)
@@ -124,7 +130,7 @@ def test_a_generator_that_draws_from_some_modes_covers_those(
     # by construction of the tube 1 % of the law itself is off it, and a reference half of 5,000
     assert measured["off_data"] < 0.03
     assert sum(measured["cells"]) == pytest.approx(1.0)
-    assert not (tmp_path / "in_progress").exists()
+    assert [folder.exists() for folder in made] == [False]
 
 
 @pytest.mark.parametrize("modes", [8, 25])

@@ -134,7 +134,7 @@ def test_noise_forbids_cutting_a_batch_and_penalties_do_not() -> None:
         return Game(g, d, loss=loss, latent=normal(2), data=torch.zeros(9, 2)).mixes_samples
 
     assert said(r1=0.1, r2=0.1, gradient_penalty=1.0) == ""
-    assert "the loss, non-saturating + instance_noise 0.1, need not be a mean" in said(
+    assert "the non-saturating + instance_noise 0.1 loss need not be a mean" in said(
         instance_noise=0.1
     )
 
