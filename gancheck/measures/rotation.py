@@ -253,7 +253,7 @@ def _pairs(jacobian: GameJacobian, plan: Plan, budget: Budget | None) -> int:
         return plan.probes
     if budget.exhausted:
         return 0
-    left = int(min(budget.left // 2, plan.probes))
+    left = int(min(budget.left, 2 * plan.probes)) // 2  # `left` is infinite without a limit
     return left if left >= 7 or jacobian.shape[0] <= 2 * left else 0
 
 

@@ -11,19 +11,21 @@ from torch import nn
 from gancheck import content
 from gancheck.audit import _within, diagnose, parse_bytes
 from gancheck.diagnosis import Plan, Verdict
-from gancheck.games import data, latents, networks
+from gancheck.games import analytic, data, latents, networks
 from gancheck.games.game import Game
+from gancheck.measures.rotation import rotation
 from gancheck.operators import GameJacobian
+from gancheck.operators.budget import Budget
 from gancheck.operators.memory import admit_jacobian
 
 CURVATURE = ("GC001", "GC002", "GC003")
 
 
-def game(**options: object) -> Game:
+def game(*, width: int = 24, **options: object) -> Game:
     rng = torch.Generator().manual_seed(0)
     return Game(
-        networks.mlp((2, 24, 24, 2), generator=rng, dtype=torch.float64),
-        networks.mlp((2, 24, 24, 1), generator=rng, dtype=torch.float64),
+        networks.mlp((2, width, width, 2), generator=rng, dtype=torch.float64),
+        networks.mlp((2, width, width, 1), generator=rng, dtype=torch.float64),
         loss="non-saturating",
         latent=latents.normal(2),
         data=data.ring8(),
@@ -37,6 +39,22 @@ def test_a_spent_plan_ends_undecided_and_never_sound(limit: dict[str, float]) ->
     assert report.complete  # every diagnostic ran; what they lacked was products
     for code in CURVATURE:
         assert report[code].verdict in (Verdict.undecided, Verdict.not_applicable), code
+
+
+def test_time_that_is_ample_changes_no_number() -> None:
+    """A limit in seconds alone leaves infinitely many products, and half of that is still infinite."""
+    whole = analytic.bilinear(c=2.0)
+    free, timed = (diagnose(whole, codes=CURVATURE, budget=budget) for budget in (None, "10m"))
+    for code in CURVATURE:
+        assert timed[code].quantities == free[code].quantities
+    probed = game(width=8)
+    free, timed = (
+        rotation(probed, probed.sample(16), plan=Plan(probes=8), budget=budget)
+        for budget in (None, Budget(seconds=600.0))
+    )
+    assert timed.quantities == free.quantities
+    assert timed.provenance["pairs"] == 8
+    assert not timed.stopped
 
 
 def test_what_is_left_of_the_reports_budget_is_the_next_measures() -> None:
