@@ -61,6 +61,9 @@ _BINS = 10
 _CLIP = 6.0  # of logits in the bound: a perfect D loses 0.0025 by it, and the range is 6
 _OUTSIDE = 30.0  # log ratio given to a D beyond its targets, where the theorem has none
 _FRESH = 0x2011  # apart from the seeds of training and of the other measures
+_GENERATED = (
+    0x1000  # latents apart from data: of one seed, a real and a generated sample share noise
+)
 _FEWEST = 100  # of each kind
 
 
@@ -167,13 +170,7 @@ def density_ratio(
     seed = plan.seed + _FRESH
     with game.untouched(), torch.no_grad():
         torch.manual_seed(seed)  # dropout masks
-        scores = [logits(game, kind, n, seed) for kind in ("real", "fake")]
-    for kind, s in zip(("real", "generated"), scores, strict=True):
-        if not np.isfinite(s).all():
-            raise ValueError(
-                f"every logit of {kind} samples must be finite, {int((~np.isfinite(s)).sum())} of "
-                f"{n} are not; look for NaN in the parameters"
-            )
+        scores = [logits(game, "real", n, seed), logits(game, "fake", n, seed + _GENERATED)]
     real, fake = (log_ratio(s, targets=targets, prior=prior) for s in scores)
     error, bins = calibration(real, fake)
     quantities = {"calibration_error": error, **_line(real, fake)}
@@ -362,7 +359,7 @@ def _line(real: np.ndarray, fake: np.ndarray) -> dict[str, Quantity]:
 
 def _points(game: Game, n: int, seed: int) -> tuple[Tensor, Tensor]:
     """The samples behind the logits: the same seeds, so row by row the same."""
-    return game.draw_real(n, seed=seed), game.draw_samples(n, seed=seed)
+    return game.draw_real(n, seed=seed), game.draw_samples(n, seed=seed + _GENERATED)
 
 
 def _known(truth: Callable[[Tensor], Tensor], x: Tensor) -> np.ndarray:
