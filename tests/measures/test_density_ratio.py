@@ -191,9 +191,7 @@ def test_intervals_of_all_bins_hold_together_for_a_calibrated_logit() -> None:
     assert missed <= 7  # 99.9 % quantile of Binomial(200, 0.01)
 
 
-def test_the_stated_error_of_the_bound_is_its_spread_although_data_and_latents_are_both_normal() -> (
-    None
-):
+def test_the_stated_error_of_the_bound_is_its_spread_where_data_and_latents_are_normal() -> None:
     """A generator that mirrors: of one seed the two kinds' terms would be equal, the error off by 1.4."""
 
     class Mirror(Shift):
