@@ -1,9 +1,9 @@
 """Where are the shelves, and what stands on them? The only place that knows.
 
-In a checkout the folders `proofs/` and `diagnostics/` beside `pyproject.toml` are registered as
-the sub-packages `gancheck.content.proofs` and `gancheck.content.diagnostics`; in an installed
-wheel those sub-packages are ordinary. Every file of a shelf must hold its one object: a broken
-file is an error that names the file, never a skipped one.
+The folders `proofs/` and `diagnostics/`, in a checkout beside `pyproject.toml` and in an installed
+wheel inside this package, are registered as the sub-packages `gancheck.content.proofs` and
+`gancheck.content.diagnostics`. Every file of a shelf must hold its one object: a broken file is an
+error that names the file, never a skipped one.
 """
 
 from __future__ import annotations
@@ -161,13 +161,15 @@ def _checkout() -> Path | None:
 
 @cache
 def _shelf(shelf: str, root: Path | None) -> ModuleType:
-    """The shelf's package, registered from the checkout's root where there is one."""
+    """The shelf's package, from the checkout's root where there is one, else from this folder.
+
+    It is never imported by its name: that would also bind it as an attribute of this module, in
+    place of the function `diagnostics`.
+    """
     name = f"{__name__}.{shelf}"
     if name in sys.modules:
         return sys.modules[name]
-    if root is None:
-        return importlib.import_module(name)
-    folder = root / shelf
+    folder = (root or _HERE) / shelf
     spec = spec_from_file_location(
         name, folder / "__init__.py", submodule_search_locations=[str(folder)]
     )

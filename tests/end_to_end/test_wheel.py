@@ -1,4 +1,4 @@
-"""The wheel holds what the tree holds, and proves a theorem outside any checkout."""
+"""The wheel holds what the tree holds, and proves, trains and diagnoses outside any checkout."""
 
 from __future__ import annotations
 
@@ -8,8 +8,12 @@ import sys
 import sysconfig
 import zipfile
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pytest
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
 
 ROOT = Path(__file__).parents[2]
 
@@ -53,10 +57,11 @@ def test_the_wheel_s_file_list_is_the_tree_s(wheel: Path) -> None:
     assert packed == _tree()
 
 
-def test_an_installed_wheel_proves_a_theorem_outside_the_checkout(
-    wheel: Path, tmp_path: Path
-) -> None:
-    env = tmp_path / "env"
+@pytest.fixture(scope="module")
+def installed(wheel: Path, tmp_path_factory: pytest.TempPathFactory) -> Callable[..., str]:
+    """A program of the installed wheel, run in a folder of its own; what it prints."""
+    folder = tmp_path_factory.mktemp("installed")
+    env = folder / "env"
     subprocess.run([sys.executable, "-m", "venv", str(env)], check=True)
     python = env / "bin" / "python"
     subprocess.run(
@@ -71,13 +76,46 @@ def test_an_installed_wheel_proves_a_theorem_outside_the_checkout(
     clean = {k: v for k, v in os.environ.items() if not k.startswith("PYTHON")}
     where = subprocess.run(
         [str(python), "-c", "import gancheck; print(gancheck.__file__)"],
-        cwd=tmp_path, env=clean, capture_output=True, text=True, check=True,
+        cwd=folder, env=clean, capture_output=True, text=True, check=True,
     )  # fmt: skip
     assert str(env) in where.stdout
-    done = subprocess.run(
-        [str(env / "bin" / "gancheck"), "prove", "optimal-discriminator"],
-        cwd=tmp_path, env=clean, capture_output=True, text=True,
-    )  # fmt: skip
-    assert done.returncode == 0, done.stderr
-    assert "optimal-discriminator" in done.stdout
-    assert "1 of 1 hold" in done.stdout
+
+    def run(program: str, *arguments: str) -> str:
+        done = subprocess.run(
+            [str(env / "bin" / program), *arguments],
+            cwd=folder, env=clean, capture_output=True, text=True,
+        )  # fmt: skip
+        assert done.returncode == 0, done.stderr
+        return done.stdout
+
+    return run
+
+
+def test_an_installed_wheel_proves_a_theorem_outside_the_checkout(
+    installed: Callable[..., str],
+) -> None:
+    told = installed("gancheck", "prove", "optimal-discriminator")
+    assert "optimal-discriminator" in told
+    assert "1 of 1 hold" in told
+
+
+def test_an_installed_wheel_reads_its_shelves_more_than_once(
+    installed: Callable[..., str],
+) -> None:
+    """A package of the shelf's name must not take the place of the function of that name."""
+    told = installed(
+        "python",
+        "-c",
+        "from gancheck import content\n"
+        "for _ in range(2): print(*content.diagnostics('weights'), len(content.theorems()))",
+    )
+    first, second = told.splitlines()
+    assert first == second
+    assert first.startswith("GC101 ")
+
+
+@pytest.mark.slow
+def test_an_installed_wheel_trains_and_diagnoses(installed: Callable[..., str]) -> None:
+    installed("gancheck", "train", "dirac", "--set", "steps=2", "--out", "run")
+    told = installed("gancheck", "diagnose", "run", "--only", "GC003", "--fail-on", "never")
+    assert "page: run/report.html" in told
