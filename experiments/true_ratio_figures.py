@@ -1,0 +1,177 @@
+"""How do distance, bound and answers of the page on the true density ratio look?"""
+
+# pyright: reportUnknownMemberType=false, reportUnknownVariableType=false
+# (matplotlib's own signatures are partially unknown)
+from __future__ import annotations
+
+import math
+from statistics import median
+from typing import TYPE_CHECKING, Any, Final
+
+from scipy import stats
+
+from experiments.page_parts import chosen, panels
+from experiments.true_ratio_rules import LINE, off_balance, settings_of
+from gancheck.measures.figures import (
+    DISCRIMINATOR,
+    FAILING,
+    INK,
+    MUTED,
+    PAPER,
+    label,
+    page_style,
+    reference,
+    set_ticks,
+    x_title,
+    y_title,
+)
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
+
+    from experiments.finished_runs import Row
+
+__all__ = ["answers_figure", "balance_figure", "distance_figure", "own_figure"]
+
+_MARKS: Final[Mapping[str, dict[str, Any]]] = {
+    "sound": {"marker": "o", "color": DISCRIMINATOR, "markersize": 5},
+    "undecided": {
+        "marker": "o", "color": MUTED, "markersize": 6, "markerfacecolor": PAPER,
+        "markeredgewidth": 1.2,
+    },
+    "warning": {"marker": "x", "color": FAILING, "markersize": 6, "markeredgewidth": 1.6},
+}  # fmt: skip
+
+
+@page_style()
+def distance_figure(
+    rows: Sequence[Row], width_px: int, *, by: str, measured: str, words: Mapping[str, str]
+) -> Figure:
+    """A panel for each law or loss: the distance of every seed by steps, and the median."""
+    kinds = [kind for (kind,) in settings_of(rows, by)]
+    columns = 3 if len(kinds) % 3 == 0 else 2
+    figure, axes = panels(width_px, len(kinds), height=220, columns=columns)
+    values = [r["measured"][measured] for r in rows]
+    low, high = 0.8 * min(values), 1.3 * max(values)
+    steps = sorted({r["configuration"]["steps"] for r in rows})
+    for ax, kind in zip(axes, kinds, strict=True):
+        own = chosen(rows, **{by: kind})
+        at = sorted({r["configuration"]["steps"] for r in own})
+        for seed in sorted({r["configuration"]["seed"] for r in own}):
+            line = [chosen(own, seed=seed, steps=s)[0]["measured"][measured] for s in at]
+            ax.loglog(at, line, color=DISCRIMINATOR, linewidth=0.8, alpha=0.45)
+        middle = [median(r["measured"][measured] for r in chosen(own, steps=s)) for s in at]
+        ax.loglog(at, middle, "o-", color=DISCRIMINATOR, markersize=5)
+        ax.set_xlim(0.75 * steps[0], 1.35 * steps[-1])
+        ax.set_ylim(low, high)
+        set_ticks(ax, "x", steps)
+        set_ticks(ax, "y", _places(low, high))
+        ax.grid(visible=True, axis="y")
+        y_title(ax, words.get(str(kind), str(kind)))
+        x_title(ax, "steps")
+    return figure
+
+
+def _places(low: float, high: float) -> list[float]:
+    """At most six of 1, 2 and 5 times the powers of ten between both ends."""
+    found = [
+        d * 10.0**k
+        for k in range(math.floor(math.log10(low)), math.ceil(math.log10(high)) + 1)
+        for d in (1.0, 2.0, 5.0)
+        if low <= d * 10.0**k <= high
+    ]
+    return found if len(found) <= 6 else [x for x in found if f"{x:.0e}".startswith("1")]
+
+
+@page_style()
+def balance_figure(rows: Sequence[Row], width_px: int) -> Figure:
+    """What values lack against the gap by formula; imbalances against normal quantiles."""
+    figure, (left, right) = panels(width_px, 2, height=280)
+    pairs = [(r["measured"]["gap"], r["measured"]["divergence"] - r["measured"]["value"]) for r in rows]  # fmt: skip
+    drawn = [(x, y) for x, y in pairs if y > 0.0]
+    low = 0.7 * min(min(pair) for pair in drawn)
+    high = 1.5 * max(max(pair) for pair in drawn)
+    left.loglog([low, high], [low, high], color=INK, linewidth=1.2, zorder=1)
+    left.loglog(*zip(*drawn, strict=True), "o", color=DISCRIMINATOR, markersize=4, alpha=0.5)
+    left.set_xlim(low, high)
+    left.set_ylim(low, high)
+    for axis in ("x", "y"):
+        set_ticks(left, axis, [10.0**k for k in range(-12, 13) if low <= 10.0**k <= high])
+    y_title(left, "divergence less value")
+    x_title(left, "gap by formula")
+    ordered = sorted(map(off_balance, rows))
+    at = [float(stats.norm.ppf((k + 0.5) / len(ordered))) for k in range(len(ordered))]
+    end = 1.1 * max(4.0, -ordered[0], ordered[-1])
+    right.plot([-end, end], [-end, end], color=INK, linewidth=1.2, zorder=1)
+    right.plot(at, ordered, "o", color=DISCRIMINATOR, markersize=4, alpha=0.5)
+    right.set_xlim(-4.0, 4.0)
+    right.set_ylim(-end, end)
+    for axis in ("x", "y"):
+        set_ticks(right, axis, [-4, -2, 0, 2, 4])
+    y_title(right, "imbalance, standard errors")
+    x_title(right, "quantile of a normal law")
+    return figure
+
+
+@page_style()
+def own_figure(rows: Sequence[Row], width_px: int) -> Figure:
+    """A panel for each width and training: B on the own sample and held out, by its size."""
+    settings = settings_of(rows, "width", "steps")
+    sizes = sorted({r["configuration"]["size"] for r in rows})
+    figure, axes = panels(width_px, len(settings), height=220)
+    truth = rows[0]["measured"]["divergence"]
+    for number, (ax, (width, steps)) in enumerate(zip(axes, settings, strict=True)):
+        for place, size in enumerate(sizes):
+            own = chosen(rows, width=width, steps=steps, size=size)
+            for k, row in enumerate(own):
+                m, x = row["measured"], place + 0.6 * ((k + 0.5) / len(own) - 0.5)
+                ax.plot(x, m["own"]["value"], "o", color=INK, markersize=6, markerfacecolor=PAPER,
+                        markeredgewidth=1.2, zorder=3)  # fmt: skip
+                ax.plot(x, max(m["value"], -0.2), "o" if m["value"] >= -0.2 else "v",
+                        color=DISCRIMINATOR, markersize=4, zorder=2, clip_on=False)  # fmt: skip
+        reference(ax, truth, axis="y", text="JSD" if number == 0 else "")
+        if number == 0:
+            label(ax, -0.4, 0.68, "own sample", INK)
+            label(ax, -0.4, 0.58, "held out", DISCRIMINATOR)
+        ax.set_xlim(-0.5, len(sizes) - 0.5)
+        ax.set_ylim(-0.2, 0.74)
+        set_ticks(ax, "x", range(len(sizes)), [str(size) for size in sizes])
+        set_ticks(ax, "y", [-0.2, 0.0, 0.2, 0.4, 0.6])
+        ax.grid(visible=True, axis="y")
+        y_title(ax, f"width {width}, {steps:,} steps: B")
+        x_title(ax, "samples of each kind")
+    return figure
+
+
+@page_style()
+def answers_figure(rows: Sequence[Row], width_px: int) -> Figure:
+    """GC011's calibration error against the true one, by what it said."""
+    figure, (ax,) = panels(width_px, 1, height=320, columns=1)
+    points = [
+        (r["measured"]["calibration"], r["measured"]["asked"][0]["error"],
+         r["measured"]["asked"][0]["verdict"])
+        for r in rows
+    ]  # fmt: skip
+    top = 1.08 * max(max(x, y) for x, y, _ in points)
+    ax.plot([0.0, top], [0.0, top], color=INK, linewidth=1.0, zorder=1)
+    for x, y, verdict in points:
+        ax.plot(x, y, linestyle="none", alpha=0.8, **_MARKS[verdict])
+    for axis in ("x", "y"):
+        reference(ax, LINE, axis=axis)
+        set_ticks(ax, axis, [k / 10 for k in range(int(10 * top) + 1)])
+    _key(ax, top)
+    ax.set_xlim(-0.01, top)
+    ax.set_ylim(-0.01, top)
+    y_title(ax, "calibration error, measured by GC011")
+    x_title(ax, "true calibration error")
+    return figure
+
+
+def _key(ax: Axes, top: float) -> None:
+    for k, (verdict, mark) in enumerate(_MARKS.items()):
+        y = (0.95 - 0.07 * k) * top
+        ax.plot(0.02 * top, y, linestyle="none", **mark)
+        label(ax, 0.02 * top, y, verdict, str(mark["color"]), dx=10)
