@@ -1,9 +1,12 @@
 """Which diagnostics run on a game, in which order, within which budget?
 
 `diagnose` is the one way from a game to a report: it runs each chosen diagnostic of the shelf,
-times it, and turns "not applicable" and "did not converge" into findings with their reason. The
-game is left bit-identical, also when a measure raises. Between diagnostics it looks at the budget;
-what was measured is kept.
+times it, and turns three ways of not being measured into findings with their reason: a question that
+has no meaning here is not applicable, a game whose samples, scores, losses or gradients are NaN or
+infinite fails wherever they are met, and products that only the measurement needs and cannot be
+trusted leave it undecided. An argument that is wrong is none of these and is raised. The game is
+left bit-identical, also when a measure raises. Between diagnostics it looks at the budget; what was
+measured is kept.
 """
 
 from __future__ import annotations
@@ -17,7 +20,15 @@ import numpy as np
 import torch
 
 from gancheck import content
-from gancheck.diagnosis import Finding, Gallery, NotApplicable, Plan, Report, Verdict
+from gancheck.diagnosis import (
+    Finding,
+    Gallery,
+    NotApplicable,
+    NotFinite,
+    Plan,
+    Report,
+    Verdict,
+)
 from gancheck.operators import OperatorError
 from gancheck.provenance import stamp, versions
 
@@ -175,6 +186,7 @@ def gallery(game: Game, *, seed: int = 0) -> Gallery:
 
     Raises:
         NotApplicable: an analytic game, or samples that are neither images nor points.
+        NotFinite: a generated sample holds NaN or infinity.
     """
     if game.analytic:
         raise NotApplicable("an analytic game has no samples")
@@ -218,7 +230,7 @@ def _admit(diagnostic: Diagnostic, game: Game, plan: Plan) -> None:
         return
     try:
         diagnostic.admits(game, plan)
-    except OperatorError:  # no reason to refuse the others: this one's finding will say so
+    except (NotFinite, OperatorError):  # no reason to refuse the others: its finding will say so
         return
 
 
@@ -232,6 +244,8 @@ def _run(
         finding = diagnostic.judge(diagnostic.measure(game, plan, **told))
     except NotApplicable as reason:
         finding = diagnostic.not_applicable(reason)
+    except NotFinite as reason:
+        finding = diagnostic.not_finite(reason)
     except OperatorError as reason:
         finding = Finding(
             code=diagnostic.code,
@@ -247,7 +261,7 @@ def _run(
 def _gallery_or_none(game: Game, seed: int) -> Gallery | None:
     try:
         return gallery(game, seed=seed)
-    except NotApplicable:
+    except (NotApplicable, NotFinite):
         return None
 
 

@@ -3,7 +3,8 @@
 The vocabulary of the whole project, on the standard library alone: `Quantity` (a number that
 carries both its errors, from `gancheck.quantity`), `Measurement` (what a measure returns),
 `Finding` (what a diagnostic says about it), `Report` (findings and where they come from). pandas is
-imported when a table is asked for and the renderer when a page is.
+imported when a table is asked for and the renderer when a page is. A little over 400 lines, because
+these classes speak of each other and a reader wants them in one place.
 """
 
 from __future__ import annotations
@@ -30,6 +31,7 @@ __all__ = [
     "Gallery",
     "Measurement",
     "NotApplicable",
+    "NotFinite",
     "PValue",
     "Place",
     "Plan",
@@ -57,6 +59,14 @@ _WORST_FIRST = (Verdict.failing, Verdict.warning, Verdict.undecided, Verdict.sou
 
 class NotApplicable(Exception):
     """A diagnostic's question has no meaning here; the message says why and what would change it."""
+
+
+class NotFinite(ValueError):
+    """The game gives NaN or infinity: a sample, a score, a loss, or the derivative of one.
+
+    Such a number is the game's fault and no wrong argument, which is a plain `ValueError`: a
+    diagnosis turns it into a failing finding (`Diagnostic.not_finite`) and goes on.
+    """
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -272,6 +282,16 @@ class Diagnostic:
             title="Not applicable",
             because=str(reason),
             theorems=self.theorems,
+        )
+
+    def not_finite(self, reason: NotFinite) -> Finding:
+        """The finding of a game that gives no numbers where this one asks: it fails, unmeasured."""
+        return Finding(
+            code=self.code,
+            verdict=Verdict.failing,
+            title="The game gives numbers that are not finite",
+            because=f"Nothing was measured: {reason}.",
+            remedy="Go back to the last checkpoint before the loss became NaN.",
         )
 
 

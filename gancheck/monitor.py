@@ -4,7 +4,8 @@
 it may cost, as a share of the time that training itself takes, and it keeps to it by what its own
 looks have cost: none begins before the time it is expected to take has been earned. The networks,
 their gradients, flags and the random state are bit for bit what they were, so the training goes on
-as if nobody had looked.
+as if nobody had looked; it also goes on where a game gives NaN or cannot be measured, which is then
+what the look says.
 """
 
 from __future__ import annotations
@@ -19,8 +20,10 @@ from typing import TYPE_CHECKING, Any
 
 import torch
 
+from gancheck import content
 from gancheck.audit import diagnose
-from gancheck.diagnosis import Finding, Plan, Report, Verdict
+from gancheck.diagnosis import Finding, NotFinite, Plan, Report, Verdict
+from gancheck.games.admitted import finite
 from gancheck.games.data import ArrayData
 from gancheck.quantity import without_nan
 
@@ -91,8 +94,6 @@ class Monitor:
         log: str | Path | None = None,
         clock: Callable[[], float] = time.perf_counter,
     ) -> None:
-        from gancheck import content
-
         check_schedule(every, max_overhead)
         if game.analytic:
             raise ValueError("game must have networks: two plain functions are trained by nobody")
@@ -186,16 +187,17 @@ class Monitor:
 
     def _look(self, code: str, at: int) -> None:
         start = self._clock()
-        game = self._game()
-        kind = game.device.type
+        kind = self.game.device.type
         with (
             torch.inference_mode(mode=False),
             torch.enable_grad(),
             torch.autocast(kind, enabled=False),
         ):
             try:
-                finding = diagnose(game, codes=[code], plan=self._plan).findings[0]
-            except (ValueError, RuntimeError) as error:  # a NaN loss, memory: training goes on
+                finding = diagnose(self._game(), codes=[code], plan=self._plan).findings[0]
+            except NotFinite as reason:
+                finding = content.diagnostics()[code].not_finite(reason)
+            except (ValueError, ArithmeticError, RuntimeError) as error:  # such as memory
                 finding = Finding(
                     code=code,
                     verdict=Verdict.undecided,
@@ -227,11 +229,20 @@ class Monitor:
                     file.write(json.dumps(without_nan(row)) + "\n")
 
     def _game(self) -> Game:
-        """The game, on the real samples that were handed in where some were."""
+        """The game, on the real samples that were handed in where some were.
+
+        Raises:
+            NotFinite: they hold NaN or infinity.
+        """
         if not self._recent:
             return self.game
+        values = finite(
+            torch.cat(self._recent),
+            "the real batches handed in",
+            look="look at what the loader and its transforms return",
+        )
         watched = copy.copy(self.game)
-        watched.data = ArrayData(values=torch.cat(self._recent), name="recent batches")
+        watched.data = ArrayData(values=values, name="recent batches")
         watched.labels = None
         return watched
 

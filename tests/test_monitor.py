@@ -192,9 +192,36 @@ def test_a_game_that_cannot_be_measured_does_not_stop_its_training() -> None:
         next(d.parameters()).fill_(float("nan"))
     monitor.step(0)
     finding = monitor.report()["GC001"]
-    assert finding.verdict is Verdict.undecided
+    assert finding.verdict is Verdict.failing
+    assert monitor.verdict is Verdict.failing
     assert "must be finite, 8 of 8 numbers are NaN" in finding.because
     assert "because" in monitor.history[0]
+
+
+def test_real_batches_that_hold_nan_do_not_stop_their_training() -> None:
+    monitor = Monitor(game_of(*pair()), every=1, max_overhead=None, codes=["GC006"], plan=LIGHT)
+    batch = torch.zeros(16, 2)
+    batch[3, 1] = float("nan")
+    monitor.step(0, real=batch)
+    finding = monitor.report()["GC006"]
+    assert finding.verdict is Verdict.failing
+    assert "the real batches handed in must be finite, 1 of 32 numbers are NaN" in finding.because
+
+
+@pytest.mark.parametrize(
+    "error", [ValueError("no such"), OverflowError("too large"), torch.OutOfMemoryError("full")]
+)
+def test_a_look_that_ends_in_an_error_says_so_and_training_goes_on(
+    monkeypatch: pytest.MonkeyPatch, error: Exception
+) -> None:
+    def broken(game: Game, **_: Any) -> Report:
+        raise error
+
+    monkeypatch.setattr("gancheck.monitor.diagnose", broken)
+    monitor = Monitor(game_of(*pair()), every=1, max_overhead=None, codes=["GC001"], plan=LIGHT)
+    monitor.step(0)
+    assert monitor.report()["GC001"].verdict is Verdict.undecided
+    assert monitor.report()["GC001"].because == str(error)
 
 
 def test_what_was_seen_is_logged_and_makes_a_page(tmp_path: Path) -> None:

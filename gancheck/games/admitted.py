@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 import torch
 
+from gancheck.diagnosis import NotFinite
 from gancheck.games.data import as_sampler
 
 if TYPE_CHECKING:
@@ -19,11 +20,7 @@ if TYPE_CHECKING:
 
     from gancheck.games.data import Sampler
 
-__all__ = ["NotFinite", "check_players", "check_samples", "finite", "loss_value"]
-
-
-class NotFinite(ValueError):
-    """A sample, a score or a loss is NaN or infinite."""
+__all__ = ["check_players", "check_samples", "finite", "finite_derivative", "loss_value"]
 
 
 def check_samples(
@@ -97,12 +94,18 @@ def _short(dtype: torch.dtype) -> str:
     return str(dtype).removeprefix("torch.")
 
 
-def finite(out: Tensor, whose: str) -> Tensor:
+def finite(
+    out: Tensor,
+    what: str,
+    *,
+    look: str = "look for NaN in its parameters or in what it was given",
+) -> Tensor:
     """The same tensor.
 
     Args:
-        out: what a network gave.
-        whose: of the network.
+        out: what a game gave.
+        what: it is, in words.
+        look: where the cause may be.
 
     Raises:
         NotFinite: some of it is NaN or infinite.
@@ -110,10 +113,24 @@ def finite(out: Tensor, whose: str) -> Tensor:
     good = torch.isfinite(out.detach())
     if not bool(good.all()):
         raise NotFinite(
-            f"the {whose}'s output must be finite, {int((~good).sum())} of {out.numel()} numbers are "
-            "NaN or infinite; look for NaN in its parameters or in what it was given"
+            f"{what} must be finite, {int((~good).sum())} of {out.numel()} numbers are NaN or "
+            f"infinite; {look}"
         )
     return out
+
+
+def finite_derivative(out: Tensor, of: str) -> Tensor:
+    """The same tensor.
+
+    Args:
+        out: derivatives.
+        of: what they are the derivatives of, in words.
+
+    Raises:
+        NotFinite: some of it is NaN or infinite.
+    """
+    look = "look for NaN in the parameters, for a root or a norm at zero, or for an overflow"
+    return finite(out, f"the derivative of {of}", look=look)
 
 
 def loss_value(value: Tensor, whose: str) -> Tensor:

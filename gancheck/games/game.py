@@ -322,7 +322,7 @@ class Game:
         Raises:
             NotFinite: a sample holds NaN or infinity.
         """
-        return finite(self._call("generator", latent, theta_g), "generator")
+        return finite(self._call("generator", latent, theta_g), "the generator's output")
 
     def score(self, x: Tensor, theta_d: Sequence[Tensor] | None = None) -> Tensor:
         """The discriminator's logit or critic value [n] for samples [n, ...].
@@ -331,7 +331,7 @@ class Game:
             NotFinite: a score is NaN or infinite.
             ValueError: not one number a sample.
         """
-        out = finite(self._call("discriminator", x, theta_d), "discriminator")
+        out = finite(self._call("discriminator", x, theta_d), "the discriminator's output")
         if out.numel() != x.shape[0]:
             raise ValueError(
                 f"the discriminator must give one number a sample, got shape {tuple(out.shape)} "

@@ -22,6 +22,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import torch
 
+from gancheck.games.admitted import finite
+
 if TYPE_CHECKING:
     from gancheck.games.game import Game
 
@@ -155,7 +157,8 @@ def discriminator(game: Game) -> Features:
             with game.untouched(), torch.no_grad():
                 for chunk in x.split(_CHUNK):
                     game.score(chunk)
-                    out.append(seen[0].reshape(len(chunk), -1).double().cpu())
+                    hidden = finite(seen[0], "what goes into the discriminator's last layer")
+                    out.append(hidden.reshape(len(chunk), -1).double().cpu())
         finally:
             for hook in hooks:
                 hook.remove()

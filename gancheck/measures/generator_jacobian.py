@@ -22,6 +22,7 @@ import numpy as np
 import torch
 
 from gancheck.diagnosis import NotApplicable
+from gancheck.games.admitted import finite_derivative
 from gancheck.measures.data_gaps import GAP, data_gaps
 from gancheck.measures.features import as_features
 from gancheck.measures.latent_paths import label_of
@@ -106,7 +107,7 @@ def spectra_of(game: Game, z: Tensor, *, seed: int) -> tuple[np.ndarray, str]:
     In float64 where the modules can be copied.
 
     Raises:
-        ValueError: a derivative that is not finite.
+        NotFinite: a derivative is NaN or infinite.
     """
     game = _doubled(game)
     with game.untouched():
@@ -197,9 +198,8 @@ def _sampled(game: Game, seed: int) -> Callable[[Tensor], Tensor]:
 
 
 def _singular(game: Game, matrices: Tensor) -> np.ndarray:
-    found = matrices.double().numpy(force=True)[:, :, continuous(game.latent)]
-    if not np.isfinite(found).all():
-        raise ValueError("dG/dz must be finite; look for NaN in the generator's parameters")
+    found = finite_derivative(matrices, "G's output in its latent").double().numpy(force=True)
+    found = found[:, :, continuous(game.latent)]
     return np.linalg.svd(found, compute_uv=False)
 
 

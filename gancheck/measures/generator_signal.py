@@ -23,6 +23,7 @@ import torch
 from scipy.special import stdtrit
 
 from gancheck.diagnosis import Measurement, NotApplicable, Plan, Quantity
+from gancheck.games.admitted import finite_derivative
 from gancheck.games.batch import Batch
 from gancheck.games.losses import LOSSES, Loss
 from gancheck.measures.equilibrium import dealt, u_statistic
@@ -123,6 +124,7 @@ def generator_signal(game: Game, plan: Plan | None = None) -> GeneratorSignal:
     Raises:
         NotApplicable: an analytic game; or a loss of the user's own on data that hold fewer than
             four minibatches.
+        NotFinite: a sample, a score, a loss or a gradient is NaN or infinite.
 
     Cost: one evaluation of both losses and one gradient for each of 64 minibatches (fewer where
     64 gradients have more than 2^28 entries), and one pass over twice `plan.samples` samples.
@@ -310,7 +312,7 @@ def _own_gradients(game: Game, plan: Plan) -> Tensor:
         grads: Sequence[Tensor] = torch.autograd.grad(
             loss, theta_g, allow_unused=True, materialize_grads=True
         )
-        out.append(flatten(list(grads)))
+        out.append(finite_derivative(flatten(list(grads)), "the generator's loss"))
     return torch.stack(out)
 
 

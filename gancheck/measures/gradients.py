@@ -21,6 +21,7 @@ import torch
 from torch.nn.functional import softplus
 
 from gancheck.diagnosis import Measurement, NotApplicable, Plan, Quantity
+from gancheck.games.admitted import finite_derivative
 from gancheck.measures.figures import (
     GENERATOR,
     INK,
@@ -127,6 +128,7 @@ def gradient_ratio(game: Game, plan: Plan | None = None) -> GradientRatio:
 
     Raises:
         NotApplicable: an analytic game, or a discriminator whose score is no log-odds.
+        NotFinite: a sample, a score or a gradient is NaN or infinite.
 
     Cost: two gradients for each of 64 minibatches (fewer where 64 gradients have more than 2^28
     entries) and 64 single samples, and one pass over twice `plan.samples` samples.
@@ -205,7 +207,7 @@ def _two_gradients(s: Tensor, theta: list[Tensor]) -> tuple[Tensor, Tensor]:
         grads = torch.autograd.grad(
             loss, theta, retain_graph=True, allow_unused=True, materialize_grads=True
         )
-        out.append(flatten(list(grads)))
+        out.append(finite_derivative(flatten(list(grads)), "the generator's loss"))
     return out[0], out[1]
 
 

@@ -27,9 +27,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 import torch
 
-from gancheck.diagnosis import Measurement, NotApplicable, Quantity
+from gancheck.diagnosis import Measurement, NotApplicable, NotFinite, Quantity
 from gancheck.games import semantics
-from gancheck.games.admitted import NotFinite
 from gancheck.measures.crossings import along, follow
 from gancheck.measures.data_gaps import GAP
 from gancheck.measures.figures import WIDE, page_style

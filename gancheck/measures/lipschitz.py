@@ -25,6 +25,7 @@ import numpy as np
 import torch
 
 from gancheck.diagnosis import Measurement, NotApplicable, Plan, Quantity
+from gancheck.games.admitted import finite_derivative
 from gancheck.games.penalties import input_slopes, interpolate
 from gancheck.games.semantics import on_batch_statistics
 from gancheck.measures.figures import (
@@ -137,6 +138,7 @@ def lipschitz(game: Game, plan: Plan | None = None) -> Steepness:
 
     Raises:
         NotApplicable: an analytic game.
+        NotFinite: a sample, a score or a slope is NaN or infinite.
 
     Cost: five passes of at most 1000 samples and three gradients; 20 to 60 products with each layer.
     """
@@ -228,22 +230,19 @@ def _of_critic(game: Game, s: np.ndarray, gaps: np.ndarray) -> dict[str, Quantit
 
 def _slopes(game: Game, points: Tensor, seed: int) -> np.ndarray:
     torch.manual_seed(seed)  # dropout masks; the caller restores the global state
-    parts = [input_slopes(game.score, chunk) for chunk in points.split(_CHUNK)]
-    return _finite(torch.cat(parts), "slope")
+
+    def score(x: Tensor) -> Tensor:
+        return game.score(x.to(points.dtype))
+
+    # the slopes of points in float64 are float64, in which their squares neither over- nor underflow
+    parts = [input_slopes(score, chunk) for chunk in points.double().split(_CHUNK)]
+    return finite_derivative(torch.cat(parts), "D's score in its input").numpy(force=True)
 
 
 def _scores(game: Game, points: Tensor, seed: int) -> np.ndarray:
     torch.manual_seed(seed)
-    return _finite(torch.cat([game.score(chunk) for chunk in points.split(_CHUNK)]), "score")
-
-
-def _finite(values: Tensor, name: str) -> np.ndarray:
-    if not bool(torch.isfinite(values).all()):
-        raise ValueError(
-            f"every {name} of the discriminator must be finite, {int((~values.isfinite()).sum())} "
-            f"of {len(values)} are not; look for NaN in its parameters"
-        )
-    return values.double().numpy(force=True)
+    scores = torch.cat([game.score(chunk) for chunk in points.split(_CHUNK)])
+    return scores.double().numpy(force=True)
 
 
 def _mean(x: np.ndarray) -> Quantity:

@@ -25,8 +25,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import torch
 
-from gancheck.diagnosis import Measurement, Quantity
-from gancheck.games.admitted import NotFinite
+from gancheck.diagnosis import Measurement, NotFinite, Quantity
+from gancheck.games.admitted import finite
 from gancheck.measures.figures import (
     GENERATOR,
     MUTED,
@@ -164,6 +164,7 @@ def path_angle(
         `sign_change` (where on the line). Sampling errors are standard errors over walks.
 
     Raises:
+        NotFinite: a parameter, a sample, a score, a loss or a gradient of the end is NaN or infinite.
         ValueError: networks that differ, two checkpoints that are the same, or alphas that do not
             surround 1.
 
@@ -273,9 +274,10 @@ def _line(start: Game | States | Tensor, end: Game) -> Tensor:
     theta, goal = (
         flatten([p.detach() for p in ps]).double().to(end.device) for ps in (first, last)
     )
+    finite(goal, "every parameter of both players", look="look for the step that made them so")
     line = goal - theta
     if not bool(torch.isfinite(line).all()):
-        raise ValueError("both checkpoints must be finite, one holds NaN or infinity")
+        raise ValueError("start must be finite, it holds NaN or infinity")
     if float(line.norm()) == 0.0:
         raise ValueError("start and end are the same point: there is no line between them")
     return line

@@ -21,6 +21,7 @@ from typing import TYPE_CHECKING, Any
 
 import torch
 
+from gancheck.diagnosis import NotFinite
 from gancheck.operators.game_jacobian import GameJacobian, field
 from gancheck.operators.second_order import OperatorError
 
@@ -78,6 +79,7 @@ def admit_game(game: Game, batch: Batch) -> Admission:
         batch: from `game.sample`.
 
     Raises:
+        NotFinite: a sample, a score, a loss or a gradient is NaN or infinite.
         OperatorError: a probe fails; the message says which and what to look for.
 
     Cost: about thirty gradients on eight samples, and one copy of the modules in float64.
@@ -122,12 +124,17 @@ def _differences(game: Game, batch: Batch) -> tuple[float | None, list[str]]:
         jacobian = GameJacobian(double, part)
     except OperatorError:
         raise
+    except NotFinite as error:
+        return None, [f"not compared with differences: in float64 {error}"]
     except RuntimeError as error:  # a forward pass with a dtype of its own
         return None, [f"not compared with differences: no float64 evaluation ({error})"]
     best = float("inf")
     for seed in range(_TRIES):
         v = _direction(jacobian.shape[0], seed, torch.float64, game.device)
-        ahead, behind = (field(double, part, shift=sign * _STEP * v) for sign in (1.0, -1.0))
+        try:
+            ahead, behind = (field(double, part, shift=sign * _STEP * v) for sign in (1.0, -1.0))
+        except NotFinite:  # a point where the gradient is none, beside this one
+            continue
         quotient = (ahead - behind) / (2.0 * _STEP)
         # rounding of the field stands in the quotient as eps |v| / step
         noise = torch.finfo(torch.float64).eps * float(jacobian.field.norm()) / _STEP

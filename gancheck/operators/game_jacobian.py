@@ -20,6 +20,7 @@ from typing import TYPE_CHECKING
 import torch
 from torch import Tensor
 
+from gancheck.games.admitted import finite_derivative
 from gancheck.operators.linear_operator import (
     LinearOperator,
     admit,
@@ -48,6 +49,9 @@ def field(game: Game, batch: Batch, *, shift: Tensor | None = None) -> Tensor:
         game: any game.
         batch: from `game.sample`.
         shift: [n], where from the game's present point; at the point itself without it.
+
+    Raises:
+        NotFinite: a sample, a score, a loss or a gradient is NaN or infinite.
     """
     theta_g, theta_d = game.snapshot()
     if shift is not None:
@@ -61,7 +65,12 @@ def field(game: Game, batch: Batch, *, shift: Tensor | None = None) -> Tensor:
         loss_g, theta_g, retain_graph=True, allow_unused=True, materialize_grads=True
     )
     d = torch.autograd.grad(loss_d, theta_d, allow_unused=True, materialize_grads=True)
-    return flatten([*g, *d])
+    return torch.cat(
+        [
+            finite_derivative(flatten(part), f"the {player}'s loss")
+            for player, part in (("generator", g), ("discriminator", d))
+        ]
+    )
 
 
 class GameJacobian(LinearOperator):
@@ -84,8 +93,8 @@ class GameJacobian(LinearOperator):
         symmetry_defect: of the probe that let it in.
 
     Raises:
-        ValueError: a loss that is not finite, half precision, or a batch that does not fit and
-            cannot be cut.
+        NotFinite: a sample, a score, a loss or a gradient is NaN or infinite.
+        ValueError: half precision, or a batch that does not fit and cannot be cut.
         OperatorError: J and J^T, computed by different ways, disagree, or an operation has no
             second derivative.
 
@@ -121,6 +130,8 @@ class GameJacobian(LinearOperator):
         self.split = sum(p.numel() for p in theta_g)
         every = range(len(both))
         self.field = self._graphs.total(lambda graph: flatten(graph.own(every, count))).detach()
+        finite_derivative(self.field[: self.split], "the generator's loss")
+        finite_derivative(self.field[self.split :], "the discriminator's loss")
         loss_g, loss_d = self._graphs.total(lambda graph: graph.losses).tolist()
         self.losses = (loss_g, loss_d)
         super().__init__(

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING
 import torch
 from torch import Tensor
 
+from gancheck.games.admitted import finite_derivative
 from gancheck.operators.linear_operator import (
     LinearOperator,
     admit,
@@ -58,8 +59,9 @@ class Hessian(LinearOperator):
         symmetry_defect: of the probe that let it in.
 
     Raises:
-        ValueError: another player's name, a loss that is not finite, half precision, or a batch
-            that does not fit and cannot be cut.
+        NotFinite: a sample, a score, the loss or its gradient is NaN or infinite.
+        ValueError: another player's name, half precision, or a batch that does not fit and cannot
+            be cut.
         OperatorError: the symmetry probe fails, or an operation has no second derivative.
 
     Example:
@@ -90,6 +92,7 @@ class Hessian(LinearOperator):
         self._own = own
         self._graphs = StoredGraphs(game, batch, build, max_memory or game.max_memory)
         self.gradient = self._graphs.total(lambda graph: flatten(graph.first)).detach()
+        finite_derivative(self.gradient, f"the {player}'s loss")
         self.loss = float(self._graphs.total(lambda graph: graph.loss))
         every = range(len(own))
         super().__init__(

@@ -6,6 +6,7 @@ that want scipy's interface or, for small n, the matrix itself.
 
 from __future__ import annotations
 
+import math
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -241,8 +242,14 @@ def admit(defect: float, dtype: torch.dtype, what: str) -> None:
     """Let an operator in only when its symmetry probe is within rounding.
 
     Raises:
-        OperatorError: the defect is not rounding, so a product is silently wrong, or not repeatable.
+        OperatorError: the defect is not rounding, so a product is silently wrong, not repeatable or
+            no number.
     """
+    if math.isnan(defect):
+        raise OperatorError(
+            f"a product with {what} is not finite: look for an operation without a finite second "
+            "derivative at this point (a root or a norm at zero), or for an overflow"
+        )
     limit = _SYMMETRY_TOLERANCE_IN_EPS * torch.finfo(dtype).eps
     if not defect <= limit:
         raise OperatorError(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 import zipfile
 from typing import TYPE_CHECKING, Any
 
@@ -11,6 +12,7 @@ import pytest
 from typer.testing import CliRunner
 
 from gancheck import cli
+from gancheck.training.tensor_file import read_tensors, write_tensors
 from tests.end_to_end.small_pair import write_small_pair
 
 if TYPE_CHECKING:
@@ -85,6 +87,24 @@ def test_fail_on_never_is_always_zero_and_warning_counts_warnings(
     )
     verdict = json.loads((tmp_path / "result.json").read_text())["verdict"]
     assert strict.exit_code == (1 if verdict in ("warning", "failing") else 0)
+
+
+def test_a_run_whose_weights_are_nan_is_reported_and_fails(trained: Path, tmp_path: Path) -> None:
+    broken = tmp_path / "run"
+    shutil.copytree(trained, broken)
+    newest = sorted((broken / "checkpoints").iterdir())[-1]
+    tensors = read_tensors(newest)
+    next(t for name, t in tensors.items() if name.startswith("G.")).fill_(float("nan"))
+    write_tensors(newest, tensors)
+    for fail_on, code in (("failing", 1), ("never", 0)):
+        done = run("diagnose", broken, "--only", "GC004,GC008", "--fail-on", fail_on, *SMALL)
+        assert done.exit_code == code, done.output
+        assert "must be finite" in " ".join(done.stdout.split())
+        twin = json.loads((broken / "result.json").read_text())
+        assert (twin["verdict"], twin["complete"]) == ("failing", True)
+    wrong = run("diagnose", broken, "--only", "GC004", "--features", "colours", *SMALL)
+    assert wrong.exit_code == 2
+    assert "features must be" in wrong.stderr
 
 
 def test_a_spent_budget_leaves_a_partial_report_and_exits_with_4(

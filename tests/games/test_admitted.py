@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -11,12 +13,13 @@ from torch import Tensor, nn
 from torch.nn.functional import softplus
 
 import gancheck as gc
+from gancheck.diagnosis import NotFinite
 from gancheck.games import data
-from gancheck.games.admitted import NotFinite
 from gancheck.operators import GameJacobian
 
 if TYPE_CHECKING:
     from collections.abc import Callable
+    from pathlib import Path
 
 PLAN = gc.Plan(batch_size=8, samples=40, gradient_batch=4, probes=8, products=40)
 CODES = ("GC001", "GC002", "GC003", "GC004")
@@ -64,22 +67,158 @@ def broken(player: str) -> gc.Game:
     return made
 
 
-@pytest.mark.parametrize("code", CODES)
+class NoSlope(torch.autograd.Function):
+    """The same number, and no derivative that is one."""
+
+    @staticmethod
+    def forward(ctx: object, x: Tensor) -> Tensor:
+        del ctx
+        return x.clone()
+
+    @staticmethod
+    def backward(ctx: object, grad: Tensor) -> Tensor:
+        del ctx
+        return grad * float("nan")
+
+
+class Slopeless(nn.Module):
+    """A discriminator through which no gradient comes back whole."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.inner = network(1)
+
+    def forward(self, x: Tensor) -> Tensor:
+        return NoSlope.apply(self.inner(x))
+
+
+def at_a_norm_of_zero(score: Callable[[Tensor], Tensor], real: Tensor, fake: Tensor) -> Tensor:
+    """The derivative of a norm at zero is infinity times nothing."""
+    s = score(fake)
+    return honest(score, real, fake) + (s - s.detach()).square().sum().sqrt()
+
+
+OF_THE_GENERATOR = {
+    "loss": (
+        lambda: game(loss=(nan_loss, honest)),
+        "the generator's loss must be one finite number, got nan",
+        {"GC001", "GC002", "GC003", "GC004"},
+    ),
+    "parameter": (
+        lambda: broken("generator"),
+        "the generator's output must be finite",
+        {"GC001", "GC002", "GC003", "GC004", "GC005", "GC006", "GC007", "GC009", "GC010", "GC011"},
+    ),
+    "gradient": (
+        lambda: game(loss=(at_a_norm_of_zero, honest)),
+        "the derivative of the generator's loss must be finite",
+        {"GC001", "GC002", "GC003", "GC004"},
+    ),
+}
+OF_THE_DISCRIMINATOR = {
+    "loss": (
+        lambda: game(loss=(honest, nan_loss)),
+        "the discriminator's loss must be one finite number, got nan",
+        {"GC001", "GC002", "GC003", "GC004"},
+    ),
+    "parameter": (
+        lambda: broken("discriminator"),
+        "the discriminator's output must be finite",
+        {"GC001", "GC002", "GC003", "GC004", "GC009", "GC011"},
+    ),
+    "gradient": (
+        lambda: game(loss=(honest, at_a_norm_of_zero)),
+        "the derivative of the discriminator's loss must be finite",
+        {"GC001", "GC002", "GC003"},
+    ),
+    "slope": (
+        lambda: game(discriminator=Slopeless()),
+        "the derivative of the generator's loss must be finite",
+        {"GC001", "GC002", "GC003", "GC004"},
+    ),
+    "slope in its input": (
+        lambda: game(discriminator=Slopeless()),
+        "the derivative of D's score in its input must be finite",
+        {"GC009"},
+    ),
+}
+
+
 @pytest.mark.parametrize(
-    ("make", "says"),
+    ("make", "says", "codes"),
     [
-        (lambda: game(loss=(nan_loss, honest)), "generator's loss .* finite number, got nan; look"),
-        (lambda: game(loss=(honest, constant)), "discriminator's loss depends on no parameter"),
-        (lambda: game(loss=(honest, a_loss_a_sample)), r"got shape \(.*take its mean"),
-        (lambda: broken("generator"), "generator's output must be finite, .* numbers are NaN"),
-        (lambda: broken("discriminator"), "discriminator's output must be finite"),
+        pytest.param(*case, id=f"{player}'s {what}")
+        for player, cases in (("G", OF_THE_GENERATOR), ("D", OF_THE_DISCRIMINATOR))
+        for what, case in cases.items()
     ],
 )
-def test_a_game_whose_numbers_are_none_gives_no_verdict(
-    code: str, make: Callable[[], gc.Game], says: str
+def test_a_game_whose_numbers_are_none_fails_where_they_are_met_and_the_report_goes_on(
+    make: Callable[[], gc.Game], says: str, codes: set[str]
 ) -> None:
-    with pytest.raises(ValueError, match=says):
-        gc.diagnose(make(), codes=[code], plan=PLAN)
+    plan = replace(PLAN, samples=120)  # of fewer GC011 asks nothing
+    report = gc.diagnose(make(), codes=[*sorted(codes), "GC008"], plan=plan)
+    assert report.complete
+    assert report.verdict is gc.Verdict.failing
+    for code in codes:
+        finding = report[code]
+        assert finding.verdict is gc.Verdict.failing, code
+        assert says in finding.because
+        assert finding.remedy
+        assert not finding.quantities
+    assert report["GC008"].verdict is not gc.Verdict.sound
+    json.loads(report.to_json())
+
+
+def test_a_generator_that_seldom_gives_nan_fails_where_it_was_met() -> None:
+    class Seldom(nn.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            self.inner = network(2)
+
+        def forward(self, z: Tensor) -> Tensor:
+            return torch.where(z[:, :1] > 2.2, float("nan"), self.inner(z))
+
+    plan = replace(PLAN, samples=400)
+    found = gc.diagnose(game(Seldom()), codes=["GC006"], plan=plan)["GC006"]
+    latents = game().draw_latent(400, seed=plan.seed)
+    count = 2 * int((latents[:, 0] > 2.2).sum())  # both coordinates of each such sample
+    assert found.verdict is gc.Verdict.failing
+    assert f"{count} of 800 numbers are NaN" in found.because
+
+
+@pytest.mark.parametrize("code", CODES)
+@pytest.mark.parametrize(
+    ("loss", "says"),
+    [
+        ((honest, constant), "discriminator's loss depends on no parameter"),
+        ((honest, a_loss_a_sample), r"got shape \(.*take its mean"),
+    ],
+)
+def test_a_wrong_loss_is_an_error_and_no_finding(code: str, loss: object, says: str) -> None:
+    with pytest.raises(ValueError, match=says) as caught:
+        gc.diagnose(game(loss=loss), codes=[code], plan=PLAN)
+    assert not isinstance(caught.value, NotFinite)
+
+
+def test_a_page_is_written_of_a_game_that_gives_nan(tmp_path: Path) -> None:
+    report = gc.diagnose(broken("generator"), codes=["GC001", "GC006"], plan=PLAN)
+    assert report.gallery is None
+    page = report.save(tmp_path / "report.html").read_text()
+    assert page.count("The game gives numbers that are not finite") >= 2
+    assert (tmp_path / "report.md").read_text().count("must be finite") >= 2
+
+
+def test_an_operation_without_a_second_derivative_leaves_curvature_undecided() -> None:
+    """Training never computes it, so the game is not broken: what broke is the measurement."""
+
+    def kinked(score: Callable[[Tensor], Tensor], real: Tensor, fake: Tensor) -> Tensor:
+        s = score(fake)
+        return honest(score, real, fake) + (s - s.detach()).abs().pow(1.5).mean()
+
+    report = gc.diagnose(game(loss=(kinked, honest)), codes=CODES, plan=PLAN)
+    for code in ("GC001", "GC002", "GC003"):
+        assert report[code].verdict is gc.Verdict.undecided
+    assert report["GC004"].verdict is not gc.Verdict.failing
 
 
 def _with_counts() -> nn.Sequential:
