@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from experiments import critic_slope, distance, gap, rotation, saturation, stability
+from experiments import critic_slope, distance, gap, rotation, saturation, stability, true_ratio
 from experiments.command import Experiment, run
 from gancheck.rendering.experiment_page import render_experiment_page
 from tests.rendering.test_report_page import Page
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from collections.abc import Generator
 
 ROOT = Path(__file__).parents[2]
-MODULES = (rotation, saturation, stability, distance, critic_slope, gap)
+MODULES = (rotation, saturation, stability, distance, critic_slope, gap, true_ratio)
 EXPERIMENTS = {module.EXPERIMENT.name: module.EXPERIMENT for module in MODULES}
 
 
@@ -33,6 +33,8 @@ def tiny(
     experiment, folder = EXPERIMENTS[request.param], tmp_path_factory.mktemp(request.param)
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(stability, "RING8", {"r1": stability.RING8["r1"]})  # a second a method
+        for name, less in (("ASKED", {}), ("LAWS", ("ring",)), ("SAMPLES", 500)):
+            patch.setattr(true_ratio, name, less)
         assert run(experiment, arguments(folder)) == 0
         yield experiment, folder
 
