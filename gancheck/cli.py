@@ -361,23 +361,31 @@ def compare(
 
 @app.command()
 def explain(
-    code: Annotated[str, typer.Argument(help="Such as GC003, or a theorem id.")],
+    code: Annotated[
+        str | None,
+        typer.Argument(help="Such as GC003, or a theorem id; without it all are listed."),
+    ] = None,
 ) -> None:
     """Say what a diagnostic measures, how it judges and what to do, or what a theorem states."""
     with answering():
         from gancheck import content
 
-        text = content.diagnostic_text(code)
-        if text is None:
-            from gancheck.rendering.theory_terminal import print_theorem
-            from gancheck.theory.report import check
-
-            shelf = content.theorems()
-            there = {**dict.fromkeys(content.diagnostics()), **shelf}
-            theorem = known(code, there, "diagnostic or theorem")
-            print_theorem(check(theorem), shelf)
-        else:
+        text = None if code is None else content.diagnostic_text(code)
+        if text is not None:
             typer.echo(text)
+            return
+        shelf = content.theorems()
+        questions = {name: found.question for name, found in content.diagnostics().items()}
+        if code is None:
+            titles = {name: theorem.title for name, theorem in shelf.items()}
+            for name, says in {**questions, **titles}.items():
+                typer.echo(f"{name}\n    {says}")
+            return
+        from gancheck.rendering.theory_terminal import print_theorem
+        from gancheck.theory.report import check
+
+        theorem = known(code, {**questions, **shelf}, "diagnostic or theorem")
+        print_theorem(check(theorem), shelf)
 
 
 def main() -> None:

@@ -7,6 +7,7 @@ import json
 import shlex
 import sys
 from dataclasses import replace
+from difflib import get_close_matches
 from typing import TYPE_CHECKING, Any, cast
 
 import typer
@@ -99,11 +100,15 @@ def known(name: str, shelf: dict[str, Any], what: str) -> Any:
     """What stands on a shelf under a name.
 
     Raises:
-        ValueError: nothing does; names what there is.
+        ValueError: nothing does; names what is spelt most like it, and how to see all there is.
     """
-    if name not in shelf:
-        raise ValueError(f"unknown {what} {name!r}; there are {', '.join(sorted(shelf))}")
-    return shelf[name]
+    if name in shelf:
+        return shelf[name]
+    spelt = {key.casefold(): key for key in shelf}
+    asked = name.casefold()
+    near = get_close_matches(asked, spelt) or [key for key in spelt if asked and asked in key][:3]
+    like = f"nearest: {', '.join(spelt[key] for key in near)}; " if near else ""
+    raise ValueError(f"unknown {what} {name!r}; {like}`gancheck explain` without a name lists all")
 
 
 def codes(only: str | None) -> list[str] | None:

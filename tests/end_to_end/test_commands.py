@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 from typer.testing import CliRunner
 
-from gancheck import cli
+from gancheck import cli, content
 from gancheck.training.tensor_file import read_tensors, write_tensors
 from tests.end_to_end.small_pair import write_small_pair
 
@@ -214,8 +214,12 @@ def test_init_writes_a_manifest_once(pair: Path, tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("words", "says"),
     [
-        (("prove", "no-such-theorem"), "unknown theorem"),
-        (("explain", "GC999"), "unknown diagnostic or theorem"),
+        (
+            ("prove", "xyzzy"),
+            "unknown theorem 'xyzzy'; `gancheck explain` without a name lists all",
+        ),
+        (("prove", "optimal-discriminater"), "nearest: optimal-discriminator;"),
+        (("explain", "GC999"), "unknown diagnostic or theorem 'GC999'; nearest: "),
         (("diagnose", "/nowhere"), "no run"),
         (("train", "nonsense", "--out", "x"), "nonsense"),
         (("inspect", "/nowhere.pth"), "No such file"),
@@ -263,6 +267,37 @@ def test_explain_prints_a_diagnostic_and_a_theorem() -> None:
     for heading in ("Hypotheses", "Derivation", "False variants", "Claims", "Source"):
         assert f"\n{heading}\n" in page
     assert "refuted by rational-sign" in page
+
+
+@pytest.mark.parametrize(
+    ("asked", "near"),
+    [
+        ("GC03", "GC003"),
+        ("gc003", "GC003"),
+        ("gradientratio", "gradient-ratio"),
+        ("pinsker", "pinsker-and-chi-square"),
+        ("xyzzy", ""),
+        ("", ""),
+    ],
+)
+def test_explain_of_what_there_is_not_names_at_most_three_like_it(asked: str, near: str) -> None:
+    done = run("explain", asked)
+    assert done.exit_code == 2
+    assert f"unknown diagnostic or theorem '{asked}'; " in done.stderr
+    assert done.stderr.strip().endswith("`gancheck explain` without a name lists all")
+    _, _, rest = done.stderr.partition("nearest: ")
+    named = rest.split("; ")[0].split(", ") if rest else []
+    assert near in named if near else not named
+    assert len(named) <= 3
+
+
+def test_explain_without_a_name_lists_everything_with_what_it_asks_or_states() -> None:
+    lines = run("explain").stdout.splitlines()
+    listed = dict(zip(lines[::2], lines[1::2], strict=True))
+    theorems = content.theorems()
+    assert list(listed) == [*content.diagnostics(), *theorems]
+    assert listed["GC003"].strip() == content.diagnostics()["GC003"].question
+    assert listed["gradient-ratio"].strip() == theorems["gradient-ratio"].title
 
 
 def test_prove_gives_the_same_in_one_process_and_in_two() -> None:
