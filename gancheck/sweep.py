@@ -3,7 +3,9 @@
 A sweep is a TOML file: recipes, seeds, keys to set, and what to measure. Each run is trained and
 diagnosed in a directory of its own; what is there already is not made again, and what was stopped
 goes on, so the same command finishes an interrupted sweep. The end is one table: of each number
-the mean over the seeds with a 95 % interval of Student's t, and how many runs diverged.
+the mean over the seeds with a 95 % interval of Student's t, and how many runs diverged. Each
+training is evaluated with draws of its own, so that the interval holds both: other seeds of
+training, and other samples to measure them by.
 
     recipes = ["ring8", "ring8-r1", "mine.toml"]
     seeds = 5                      # 0, 1, 2, 3, 4; or a list
@@ -19,7 +21,7 @@ import io
 import json
 import math
 import tomllib
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -31,7 +33,7 @@ from gancheck.recipe_file import fault_lines, read_recipe
 from gancheck.rendering.files import write_whole
 from gancheck.rendering.text import clean
 from gancheck.runner import diagnose_run, train_recipe
-from gancheck.training.outcomes import Diverged
+from gancheck.training.outcomes import Diverged, Interrupted
 from gancheck.training.run_directory import RunDirectory
 
 if TYPE_CHECKING:
@@ -43,6 +45,9 @@ __all__ = ["Cell", "Sweep", "Table", "perform", "read_sweep", "table"]
 
 _LEVEL = 0.95
 _FORMAT = "gancheck-sweep/1"
+_APART = (
+    10_000_000  # from one training's evaluation seeds to the next's; a plan spans a tenth of it
+)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -51,7 +56,7 @@ class Sweep:
 
     Attributes:
         recipes: each with the sweep's keys put in.
-        seeds: of the training; the diagnosis has the plan's own.
+        seeds: of the training; each is evaluated with seeds of its own, the plan's for seed 0.
         codes: diagnostics; all of them where None.
         plan: of each diagnosis.
     """
@@ -86,7 +91,8 @@ class Table:
     """One row a recipe and a number.
 
     Attributes:
-        rows: recipe, quantity, mean, low, high, seeds, diverged; an interval needs two seeds.
+        rows: recipe, quantity, mean, low, high, seeds, diverged; an interval needs two seeds that
+            differ.
     """
 
     rows: list[dict[str, Any]]
@@ -167,7 +173,7 @@ def perform(
     Raises:
         ValueError: a run that is there was made from another recipe.
         WriteFailed: the disk is full.
-        Interrupted: Ctrl-C; the same call goes on.
+        KeyboardInterrupt: Ctrl-C; the same call goes on.
     """
     root = Path(out)
     cells: list[Cell] = []
@@ -225,18 +231,20 @@ def _interval(values: Sequence[float]) -> dict[str, Any]:
     if n < 2:
         return {"mean": mean, "low": None, "high": None, "seeds": n}
     spread = math.sqrt(sum((v - mean) ** 2 for v in values) / (n - 1) / n)
+    if spread == 0.0:  # that all agreed says nothing of how far the next would be
+        return {"mean": mean, "low": None, "high": None, "seeds": n}
     half = float(stdtrit(n - 1, (1.0 + _LEVEL) / 2.0)) * spread
     return {"mean": mean, "low": mean - half, "high": mean + half, "seeds": n}
 
 
 def _cell(sweep: Sweep, recipe: Recipe, seed: int, folder: Path, device: str) -> Cell:
     """One run, made or gone on with or read."""
-    done = folder / "cell.json"
+    done, plan = folder / "cell.json", _evaluation(sweep, seed)
     asked = {
         "recipe": recipe.written(),
         "seed": seed,
         "codes": None if sweep.codes is None else list(sweep.codes),
-        "plan": {name: getattr(sweep.plan, name) for name in sweep.plan.__slots__},
+        "plan": {name: getattr(plan, name) for name in plan.__slots__},
     }
     asked = json.loads(json.dumps(asked))
     if done.exists():
@@ -255,13 +263,22 @@ def _cell(sweep: Sweep, recipe: Recipe, seed: int, folder: Path, device: str) ->
     return cell
 
 
+def _evaluation(sweep: Sweep, seed: int) -> Plan:
+    """The plan with evaluation seeds that no other training of the sweep has."""
+    return replace(sweep.plan, seed=(sweep.plan.seed + _APART * seed) % 2**62)
+
+
 def _made(sweep: Sweep, recipe: Recipe, seed: int, folder: Path, device: str) -> Cell:
     begun = RunDirectory(folder).run_json.exists()
     try:
         train_recipe(recipe, folder, seed=seed, device=device, resume=begun)
     except Diverged as ending:
         return Cell(recipe=recipe.name, seed=seed, ended=str(ending))
-    report = diagnose_run(folder, plan=sweep.plan, codes=sweep.codes, device=device)
+    except Interrupted as stop:
+        raise KeyboardInterrupt from stop  # it is the sweep that goes on, not this training alone
+    report = diagnose_run(folder, plan=_evaluation(sweep, seed), codes=sweep.codes, device=device)
+    if not report.complete:  # Ctrl-C: a diagnosis ends with what it has
+        raise KeyboardInterrupt
     report.save(folder / "report.html")
     return Cell(
         recipe=recipe.name,

@@ -10,11 +10,14 @@ from typing import TYPE_CHECKING
 import numpy as np
 import pytest
 from scipy import stats
+from typer.testing import CliRunner
 
+from gancheck import content
 from gancheck import sweep as module
+from gancheck.cli import app
 from gancheck.games import zoo
 from gancheck.sweep import Cell, perform, read_sweep, table
-from gancheck.training.outcomes import Diverged
+from gancheck.training.outcomes import Diverged, Interrupted
 from tests.training.tiny import TINY
 
 if TYPE_CHECKING:
@@ -58,12 +61,10 @@ def test_every_run_is_made_once_and_the_table_is_that_of_the_reports(
     said: list[str] = []
     found = perform(read_sweep(written), tmp_path / "out", device="cpu", progress=said.append)
     assert said[0] == "1 of 4: tiny, seed 0"
-    values = [
-        json.loads((tmp_path / f"out/tiny/seed_{s}/result.json").read_text())["findings"][0][
-            "quantities"
-        ]["mean_d_fake"]["value"]
-        for s in (0, 4)
-    ]
+    told = [json.loads((tmp_path / f"out/tiny/seed_{s}/result.json").read_text()) for s in (0, 4)]
+    values = [r["findings"][0]["quantities"]["mean_d_fake"]["value"] for r in told]
+    seeds = [r["provenance"]["plan"]["seed"] for r in told]
+    assert seeds == [0, 40_000_000]  # each training is measured with draws of its own
     row = next(
         r for r in found.rows if (r["recipe"], r["quantity"]) == ("tiny", "GC004.mean_d_fake")
     )
@@ -98,6 +99,42 @@ def test_a_stopped_sweep_goes_on_to_the_same_bytes(
     perform(asked, tmp_path / "cut", device="cpu", progress=lambda _: None)
     for name in ("sweep.json", "sweep.csv"):
         assert (tmp_path / "cut" / name).read_bytes() == (tmp_path / "whole" / name).read_bytes()
+
+
+def test_ctrl_c_in_a_diagnosis_keeps_no_cell(
+    written: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A diagnosis that is interrupted ends with the findings it has: half a cell, if it were kept."""
+    asked = replace(read_sweep(written), recipes=(TINY,), seeds=(0,), codes=("GC004", "GC003"))
+
+    def interrupted(*args, **options):
+        raise KeyboardInterrupt
+
+    shelf = content.diagnostics("game")
+    with monkeypatch.context() as patch:
+        cut = {**shelf, "GC003": replace(shelf["GC003"], measure=interrupted)}
+        patch.setattr("gancheck.content.diagnostics", lambda level=None: cut)
+        with pytest.raises(KeyboardInterrupt):
+            perform(asked, tmp_path / "out", device="cpu", progress=lambda _: None)
+    assert not (tmp_path / "out/tiny/seed_0/cell.json").exists()
+
+
+def test_an_interrupted_training_goes_on_by_the_sweep_s_own_command(
+    tmp_path: Path, written: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def stopped(*args, **options):
+        raise Interrupted(20, "gancheck train --resume --out elsewhere")
+
+    monkeypatch.setattr(module, "train_recipe", stopped)
+    done = CliRunner().invoke(app, ["sweep", str(written), "--out", str(tmp_path / "out")])
+    assert done.exit_code == 130
+    assert f"go on with: gancheck sweep {written} --out {tmp_path / 'out'}" in done.stderr
+
+
+def test_seeds_that_agree_have_no_interval() -> None:
+    """Of n equal numbers Student's interval would have no width, as if no other seed could differ."""
+    runs = [Cell(recipe="a", seed=s, values={"x": 0.25}) for s in range(3)]
+    assert table(runs).rows[0] | {"mean": 0.25, "low": None, "high": None} == table(runs).rows[0]
 
 
 def test_what_another_sweep_made_is_refused(written: Path, tmp_path: Path) -> None:
