@@ -8,10 +8,8 @@ import math
 from statistics import median
 from typing import TYPE_CHECKING, Any, Final
 
-from scipy import stats
-
 from experiments.page_parts import chosen, panels
-from experiments.true_ratio_rules import LINE, off_balance, settings_of
+from experiments.true_ratio_rules import LINE, has_digits, off_balance, settings_of, together_limit
 from gancheck.measures.figures import (
     DISCRIMINATOR,
     FAILING,
@@ -36,6 +34,7 @@ if TYPE_CHECKING:
 
 __all__ = ["answers_figure", "balance_figure", "distance_figure", "own_figure"]
 
+_LARGEST_GAP: Final = 10.0  # drawn; what an overfit critic of KL lacks reaches 1e15
 _MARKS: Final[Mapping[str, dict[str, Any]]] = {
     "sound": {"marker": "o", "color": DISCRIMINATOR, "markersize": 5},
     "undecided": {
@@ -88,31 +87,38 @@ def _places(low: float, high: float) -> list[float]:
 
 @page_style()
 def balance_figure(rows: Sequence[Row], width_px: int) -> Figure:
-    """What values lack against the gap by formula; imbalances against normal quantiles."""
+    """What values lack against the gap by formula; by how much both are off, seed by seed."""
     figure, (left, right) = panels(width_px, 2, height=280)
-    pairs = [(r["measured"]["gap"], r["measured"]["divergence"] - r["measured"]["value"]) for r in rows]  # fmt: skip
-    drawn = [(x, y) for x, y in pairs if y > 0.0]
-    low = 0.7 * min(min(pair) for pair in drawn)
-    high = 1.5 * max(max(pair) for pair in drawn)
+    pairs = [
+        (r["measured"]["gap"], r["measured"]["divergence"] - r["measured"]["value"]) for r in rows
+    ]
+    drawn = [(x, y) for x, y in pairs if x <= _LARGEST_GAP and y > 0.0]
+    low, high = 0.7 * min(min(pair) for pair in drawn), 1.5 * max(max(pair) for pair in drawn)
     left.loglog([low, high], [low, high], color=INK, linewidth=1.2, zorder=1)
     left.loglog(*zip(*drawn, strict=True), "o", color=DISCRIMINATOR, markersize=4, alpha=0.5)
     left.set_xlim(low, high)
     left.set_ylim(low, high)
     for axis in ("x", "y"):
-        set_ticks(left, axis, [10.0**k for k in range(-12, 13) if low <= 10.0**k <= high])
+        set_ticks(left, axis, [10.0**k for k in range(-12, 3) if low <= 10.0**k <= high])
     y_title(left, "divergence less value")
     x_title(left, "gap by formula")
-    ordered = sorted(map(off_balance, rows))
-    at = [float(stats.norm.ppf((k + 0.5) / len(ordered))) for k in range(len(ordered))]
-    end = 1.1 * max(4.0, -ordered[0], ordered[-1])
-    right.plot([-end, end], [-end, end], color=INK, linewidth=1.2, zorder=1)
-    right.plot(at, ordered, "o", color=DISCRIMINATOR, markersize=4, alpha=0.5)
-    right.set_xlim(-4.0, 4.0)
+    known = [r for r in rows if has_digits(r)]
+    limit = together_limit(len(known), sides=2)
+    seeds = sorted({r["configuration"]["seed"] for r in known})
+    off = {seed: list(map(off_balance, chosen(known, seed=seed))) for seed in seeds}
+    for seed, values in off.items():
+        x = [seed + 0.6 * ((k + 0.5) / len(values) - 0.5) for k in range(len(values))]
+        right.plot(x, values, "o", color=DISCRIMINATOR, markersize=3.5, alpha=0.5)
+    for value in (-limit, limit):
+        reference(right, value, axis="y")
+    end = 1.15 * max(limit, *(abs(v) for values in off.values() for v in values))
+    right.set_xlim(seeds[0] - 0.6, seeds[-1] + 0.6)
     right.set_ylim(-end, end)
-    for axis in ("x", "y"):
-        set_ticks(right, axis, [-4, -2, 0, 2, 4])
-    y_title(right, "imbalance, standard errors")
-    x_title(right, "quantile of a normal law")
+    set_ticks(right, "x", seeds)
+    set_ticks(right, "y", [-4, -2, 0, 2, 4])
+    right.grid(visible=True, axis="y")
+    y_title(right, "value and gap less divergence, in standard errors")
+    x_title(right, "seed")
     return figure
 
 

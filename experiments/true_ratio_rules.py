@@ -7,6 +7,7 @@ above its divergence, whether value and gap add up, and what GC011 said against 
 from __future__ import annotations
 
 import math
+import sys
 from collections import Counter
 from dataclasses import dataclass
 from itertools import pairwise
@@ -35,6 +36,7 @@ __all__ = [
     "contrast",
     "exceeds",
     "hardest",
+    "has_digits",
     "off_balance",
     "overstated",
     "settings_of",
@@ -228,6 +230,12 @@ def above(row: Row, count: int) -> bool:
     return m["value"] - together_limit(count, sides=1) * m["error"] > m["divergence"]
 
 
+def has_digits(row: Row) -> bool:
+    """Whether float64 can tell if value and gap add up: a gap of 1e15 leaves no digit of the sum."""
+    m = row["measured"]
+    return sys.float_info.epsilon * abs(m["value"]) < 1e-3 * abs(m["divergence"])
+
+
 def off_balance(row: Row) -> float:
     """By how many standard errors value and gap miss the divergence."""
     m = row["measured"]
@@ -246,6 +254,8 @@ class Answer:
     Attributes:
         label: which discriminators.
         verdicts: how often each.
+        off: answers on what is truly off by more than the line.
+        found: warnings among those.
         false_alarms: warnings of what is calibrated to the line.
         false_comfort: `sound` of what is not.
         blind: `sound` where the stated posterior is on average more than the line from the truth.
@@ -254,6 +264,8 @@ class Answer:
 
     label: str
     verdicts: Counter[str]
+    off: int
+    found: int
     false_alarms: int
     false_comfort: int
     blind: int | None
@@ -272,6 +284,8 @@ def answers(label: str, rows: Sequence[Row]) -> Answer:
     return Answer(
         label=label,
         verdicts=Counter(v for v, _ in pairs),
+        off=sum(m["calibration"] > LINE for _, m in pairs),
+        found=sum(v == "warning" and m["calibration"] > LINE for v, m in pairs),
         false_alarms=sum(v == "warning" and m["calibration"] <= LINE for v, m in pairs),
         false_comfort=sum(v == "sound" and m["calibration"] > LINE for v, m in pairs),
         blind=sum(v == "sound" and m["posterior"] > LINE for v, m in pairs) if known else None,

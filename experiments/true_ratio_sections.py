@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from functools import partial
+from statistics import median
 from typing import TYPE_CHECKING, Final
 
 from experiments.page_parts import chosen, over_seeds, together
@@ -47,16 +48,15 @@ def own_sample(rows: Sequence[Row]) -> Part:
     high = sum(map(exceeds, small))
     c = small[0]["configuration"]
     found = [Agreement.supported if high == len(small) else Agreement.contradicted]
-    held = sum(r["measured"]["value"] > r["measured"]["divergence"] for r in rows)
     return Part(
         name="Its own sample",
         agreement=together([*found, *(change.agreement for change in changes)]),
         title=f"On {c['size']} samples of its own, {high} of {len(small)} discriminators overstate "
-        "the divergence; held out none may",
+        f"the divergence; held out {_above(small) or 'none'} of them",
         lead=f"{WORDS[c['law']].capitalize()}, JSD {number_text(small[0]['measured']['divergence'])}. "
         f"Real and generated samples are fixed, as many of each. The case predicted is width "
         f"{c['width']} and {c['steps']:,} steps. Of all settings {sum(map(exceeds, rows))} of "
-        f"{len(rows)} runs are above the JSD on their own sample, and {held} held out. What is "
+        f"{len(rows)} runs are above the JSD on their own sample, and {_above(rows)} held out. What is "
         f"overstated changes as predicted in {as_predicted(changes)} comparisons.",
         numbers=[
             Number(
@@ -92,6 +92,11 @@ def own_sample(rows: Sequence[Row]) -> Part:
     )  # fmt: skip
 
 
+def _above(rows: Sequence[Row]) -> int:
+    """Held-out values that are larger than the divergence, as numbers."""
+    return sum(r["measured"]["value"] > r["measured"]["divergence"] for r in rows)
+
+
 def other_losses(rows: Sequence[Row], minimax: Sequence[Row]) -> Part:
     """Losses whose optimal score is another function of the ratio.
 
@@ -109,11 +114,11 @@ def other_losses(rows: Sequence[Row], minimax: Sequence[Row]) -> Part:
     size = small[0]["configuration"]["size"]
     steps = {r["configuration"]["steps"] for r in fresh}
     beside = [r for r in minimax if r["configuration"]["steps"] in steps]
-    last, law = max(steps), WORDS[rows[0]["configuration"]["law"]]
+    law = WORDS[rows[0]["configuration"]["law"]]
     return Part(
         name="Other losses",
         agreement=together([*found, *(c.agreement for c in changes)]),
-        title=f"{as_predicted(changes)} steps up bring the stated ratio nearer, and "
+        title=f"Longer training brings the stated ratio nearer in {as_predicted(changes)} cases, and "
         f"{sum(high.values())} of {sum(count.values())} overstate on {size} samples of their own",
         lead=f"{law.capitalize()}. A score is turned back into p/(p + q) by what "
         "`gancheck derive` finds from the two terms of its loss; scores that are optimal for no ratio "
@@ -121,42 +126,37 @@ def other_losses(rows: Sequence[Row], minimax: Sequence[Row]) -> Part:
         "bound.",
         numbers=[
             Number(
-                label=f"distance of p/(p + q), {loss}",
-                value=over(chosen(fresh, loss=loss, steps=last), "posterior"),
-                note=f"{last:,} steps, 95 % over seeds",
+                label=f"{loss} on {size} samples of its own",
+                value=over_seeds([r["measured"]["own"]["value"] for r in own], 3),
+                note=f"divergence {number_text(own[0]['measured']['divergence'])}, held out "
+                f"{over(own, 'value')}",
             )
             for loss in losses
+            for own in (chosen(small, loss=loss),)
         ],
         table=Table(
-            columns=[
-                "loss, steps", "distance of p/(p + q)", "no ratio", "divergence", "value held out",
-                "value, own sample",
-            ],
+            columns=["loss", "steps", "distance of p/(p + q)", "no ratio", "held out, of"],
             rows=[
                 [
-                    f"{loss}, {steps:,}" + (f", {n} samples" if n else ""),
+                    loss,
+                    number_text(step),
                     over(own, "posterior"),
-                    over(own, "outside", 2),
-                    number_text(own[0]["measured"]["divergence"]),
-                    over(own, "value"),
-                    over_seeds([r["measured"]["own"]["value"] for r in own], 3) if n else "",
+                    f"{number_text(100.0 * median(r['measured']['outside'] for r in own), 2)} %",
+                    f"{number_text(median(r['measured']['value'] for r in own), 3)} of "
+                    f"{number_text(own[0]['measured']['divergence'], 4)}",
                 ]
-                for loss, steps, n in _loss_settings([*beside, *rows])
-                for own in (chosen([*beside, *rows], loss=loss, steps=steps, size=n),)
+                for loss, step in settings_of([*beside, *fresh], "loss", "steps")
+                for own in (chosen([*beside, *fresh], loss=loss, steps=step),)
             ],
         ),
         draw=partial(distance_figure, [*beside, *fresh], by="loss", measured="posterior", words={}),
         alt="Distance of the stated from the true posterior by number of steps, for each loss",
         caption="Root mean square of the stated less the true p/(p + q), by steps of training, both axes "
         "logarithmic. Pale: one line a seed. Dark: their median. In the table, medians over seeds with "
-        "95 % intervals; no ratio: share of scores that are optimal for none.",
+        "95 % intervals; no ratio: share of scores that are optimal for none; held out: the value, and "
+        "the divergence that it bounds.",
         folded={"Each step up, as a ratio of distances": change_table(changes, ratio=True)},
     )  # fmt: skip
-
-
-def _loss_settings(rows: Sequence[Row]) -> list[tuple[str, int, int | None]]:
-    own = [r["configuration"] for r in rows]
-    return list(dict.fromkeys((c["loss"], c["steps"], c.get("size")) for c in own))
 
 
 def what_gc011_says(fresh: Sequence[Row], own: Sequence[Row], controls: Sequence[Row]) -> Part:
@@ -185,14 +185,17 @@ def what_gc011_says(fresh: Sequence[Row], own: Sequence[Row], controls: Sequence
     return Part(
         name="What GC011 says",
         agreement=together(found),
-        title=f"Of {warned} warnings {alarms} are of a logit that is calibrated to {LINE:g}; of the "
-        f"closed form {closed.verdicts['warning']} of {closed.asked} answers",
+        title=f"Of {warned} warnings {alarms or 'none'} "
+        f"{'is' if alarms in (0, 1) else 'are'} of a logit that is calibrated to {LINE:g}; of "
+        f"{closed.asked} answers on the closed form {closed.verdicts['warning'] or 'none'} warned",
         lead="The diagnostic as `gancheck diagnose` runs it, on fresh samples, against the true "
-        "calibration error of the same discriminator. "
-        f"A doubled logit has the slope 1/2: {misses} of {of[2.0].asked} intervals at 99 % miss it, and "
-        f"whether it is warned of is for its calibration error to say, which is near the line here "
+        f"calibration error of the same discriminator. Of {sum(g.off for g in groups)} answers on "
+        f"logits that are truly off by more than {LINE:g} it warned in "
+        f"{sum(g.found for g in groups)} and said sound in {sum(g.false_comfort for g in groups)}. A "
+        f"doubled logit has the slope 1/2: {misses} of {of[2.0].asked} intervals at 99 % miss it; "
+        "whether it is warned of is for its calibration error to say, which is near the line here "
         f"({range_of(of[2.0].truths)}). A constant logit is called sound {blind.verdicts['sound']} of "
-        f"{blind.asked} times. {trained_blind} trained discriminators are sound although p/(p + q) as "
+        f"{blind.asked} times, and {trained_blind} trained discriminators are, although p/(p + q) as "
         f"they state it is {LINE:g} off on average: calibrated is not yet a density ratio.",
         numbers=[
             Number(

@@ -292,6 +292,17 @@ def test_what_would_refute_a_part_takes_its_agreement_away(
     assert all(p.agreement is Agreement.supported for k, p in enumerate(made.parts) if k != part)
 
 
+def test_a_sum_without_digits_is_left_out_and_said() -> None:
+    def far_below(c: dict[str, Any], m: dict[str, Any]) -> None:
+        if c.get("loss") == "fgan-kl" and c["seed"] == 2 and "size" in c:
+            m.update(value=-1e15, gap=1e15, sum=0.75, sum_error=0.01, error=1e14)
+
+    part = page(rows_with(far_below), "x").parts[1]
+    assert part.agreement is Agreement.supported
+    assert "in 1 the value is so low that float64 keeps no digit" in part.lead
+    assert "359 of 359 lack" in part.title
+
+
 def test_too_few_seeds_decide_nothing_about_changes() -> None:
     parts = page(rows_with(seeds=3), "x").parts
     assert [parts[k].agreement for k in (0, 2, 3)] == [
