@@ -1,6 +1,7 @@
 """What is there of all that gancheck can use: versions, devices, engines, extras, data?
 
-Nothing here is needed for the rest; a missing part is named with what to install.
+A missing part is named with what it is for and what to install. What gancheck needs, and from which
+version on, is read from its own metadata, so that no list here can fall behind.
 """
 
 from __future__ import annotations
@@ -8,6 +9,7 @@ from __future__ import annotations
 import importlib.util
 import os
 import platform
+import re
 import shutil
 from dataclasses import dataclass
 from importlib import metadata
@@ -19,13 +21,18 @@ if TYPE_CHECKING:
 
 __all__ = ["Check", "examine"]
 
-_BASE = ("torch", "numpy", "scipy", "sympy", "pandas", "matplotlib", "pydantic", "safetensors")
 _EXTRAS = (
     ("flint", "python-flint", "rigorous", "certified enclosures of real numbers in proofs"),
     ("z3", "z3-solver", "rigorous", "a second opinion on proofs: gancheck prove --second-opinion"),
     ("sklearn", "scikit-learn", "data", "the handwritten digits"),
+    ("tensorboard", "tensorboard", "loggers", "gancheck train --log tensorboard"),
+    ("wandb", "wandb", "loggers", "gancheck train --log wandb"),
+    ("lightning", "lightning", "loggers", "watching what Lightning trains"),
     ("onnxruntime", "onnxruntime", "onnx", "running ONNX generators in an audit"),
 )
+"""Module, package, extra, what for; the extras of pyproject.toml that are no developer's."""
+
+_NEED = re.compile(r"([\w.-]+)\s*(?:>=\s*([\d.]+))?")
 _FASHION = Path("/usr/share/datasets/fashion-mnist")
 
 
@@ -57,15 +64,45 @@ def examine() -> list[Check]:
 
 def _packages() -> Iterator[Check]:
     yield Check(group="package", name="python", there=True, detail=platform.python_version())
-    for name in ("gancheck", *_BASE):
+    own = _version("gancheck") or "in a folder, not installed: what it needs is not known"
+    yield Check(group="package", name="gancheck", there=True, detail=own)
+    for name, least in _needed():
         found = _version(name)
-        lacking = f"needed; type: pip install {name}"
-        yield Check(group="package", name=name, there=bool(found), detail=found or lacking)
+        enough = bool(found) and _release(found) >= _release(least)
+        old = f"{found} is older than {least}, " if found else ""
+        lacking = f"{old}needed; type: pip install '{name}{least and f'>={least}'}'"
+        yield Check(group="package", name=name, there=enough, detail=found if enough else lacking)
+
+
+def _needed() -> Iterator[tuple[str, str]]:
+    """What has to be there without any extra: package and least version, "" for any."""
+    try:
+        told = metadata.requires("gancheck") or []
+    except metadata.PackageNotFoundError:
+        return
+    for text in told:
+        found = _NEED.match(text)
+        if found is not None and "extra ==" not in text:
+            yield found[1], found[2] or ""
+
+
+def _release(version: str) -> tuple[int, ...]:
+    """The numbers that a version begins with; none for "".
+
+    Example:
+        >>> _release("2.13.0+cpu") >= _release("2.6")
+        True
+    """
+    found = re.match(r"\d+(\.\d+)*", version)
+    return tuple(map(int, found[0].split("."))) if found else ()
 
 
 def _devices() -> Iterator[Check]:
     cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
     yield Check(group="device", name="cpu", there=True, detail=f"{cores} cores")
+    if importlib.util.find_spec("torch") is None:
+        yield Check(group="device", name="cuda", there=False, detail="not known without torch")
+        return
     import torch
 
     count = torch.cuda.device_count() if torch.cuda.is_available() else 0

@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import importlib.util
+import tomllib
+from importlib import metadata
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import torch
@@ -10,9 +13,9 @@ import torch
 from gancheck import doctor
 
 if TYPE_CHECKING:
-    from pathlib import Path
-
     import pytest
+
+PROJECT = tomllib.loads((Path(__file__).parents[1] / "pyproject.toml").read_text())["project"]
 
 
 def found() -> dict[str, doctor.Check]:
@@ -24,6 +27,51 @@ def test_base_packages_are_there_with_their_versions() -> None:
     assert there["torch"].detail.startswith(torch.__version__.partition("+")[0])
     assert all(check.there for check in there.values() if check.group == "package")
     assert there["cpu"].there
+
+
+def test_everything_that_the_project_declares_is_looked_for() -> None:
+    declared = {need.split(">")[0] for need in PROJECT["dependencies"]}
+    packages = {c.name for c in doctor.examine() if c.group == "package"}
+    assert packages == declared | {"python", "gancheck"}
+    extras = {
+        (need.split(">")[0], extra)
+        for extra, needs in PROJECT["optional-dependencies"].items()
+        if extra not in ("bench", "dev")
+        for need in needs
+    }
+    assert {(package, extra) for _, package, extra, _ in doctor._EXTRAS} == extras
+
+
+def test_a_package_that_is_too_old_or_not_there_is_told_with_what_to_type(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    def version(package: str) -> str:
+        if package == "numpy":
+            raise metadata.PackageNotFoundError
+        return {"torch": "2.5.1+cu121", "scipy": "1.11"}.get(package, "99")
+
+    monkeypatch.setattr(metadata, "version", version)
+    there = found()
+    assert not there["torch"].there
+    assert there["torch"].detail == "2.5.1+cu121 is older than 2.6, needed; type: pip install 'torch>=2.6'"  # fmt: skip
+    assert there["numpy"].detail == "needed; type: pip install 'numpy>=1.26'"
+    assert there["scipy"].there
+
+
+def test_without_torch_or_an_installation_the_rest_is_still_told(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    real = importlib.util.find_spec
+    monkeypatch.setattr(
+        importlib.util, "find_spec", lambda name: None if name == "torch" else real(name)
+    )
+    assert found()["cuda"].detail == "not known without torch"
+
+    def none(package: str) -> list[str]:
+        raise metadata.PackageNotFoundError(package)
+
+    monkeypatch.setattr(metadata, "requires", none)
+    assert "torch" not in found()
 
 
 def test_what_is_missing_says_what_it_is_for_and_how_to_get_it(
