@@ -10,6 +10,7 @@ from __future__ import annotations
 import copy
 import hashlib
 from dataclasses import dataclass, fields, replace
+from functools import cache
 from typing import TYPE_CHECKING, Any
 
 import torch
@@ -181,9 +182,12 @@ def train_recipe(
         Interrupted: Ctrl-C; the directory is usable.
     """
     recipe = chosen if isinstance(chosen, Recipe) else read_recipe(chosen)
+    load = cache(recipe.data)  # a folder of pictures takes minutes, and training, looks and run share
     watch = None
     if diagnose_every is not None:
-        watch = Watch(recipe, RunDirectory(out), every=diagnose_every, max_overhead=max_overhead)
+        watch = Watch(
+            recipe, RunDirectory(out), every=diagnose_every, max_overhead=max_overhead, load=load
+        )
         callbacks = [*callbacks, watch]
     elif max_overhead is not None:
         raise ValueError("max_overhead bounds what looks may cost; say how often: diagnose_every")
@@ -198,11 +202,12 @@ def train_recipe(
         precision=precision,
         compiled=compiled,
         deterministic=deterministic,
+        load=load,
         callbacks=callbacks,
         resume=resume,
         force=force,
     )
-    return load_run(out, recipe=None if recipe.declared else recipe)
+    return load_run(out, recipe=None if recipe.declared else recipe, load=load)
 
 
 def recipe_of_run(directory: str | Path) -> Recipe:
@@ -221,6 +226,7 @@ def load_run(
     step: int | None = None,
     device: str = "cpu",
     recipe: Recipe | None = None,
+    load: Callable[[], Sampler] | None = None,
 ) -> Run:
     """Read a run's directory.
 
@@ -229,6 +235,7 @@ def load_run(
         step: which checkpoint; the newest by default.
         device: where the networks are put.
         recipe: what was trained, for a run whose recipe has parts that no file can hold.
+        load: gives the recipe's data, where they are at hand; the recipe itself where not given.
 
     Returns:
         The run at that step.
@@ -260,7 +267,7 @@ def load_run(
         ema=state.ema,
         generator_adam=adam_state(state.generator, of_g, chosen.generator_optimiser),
         discriminator_adam=adam_state(state.discriminator, of_d, chosen.discriminator_optimiser),
-        data=chosen.data(),
+        data=(load or chosen.data)(),
         step=step,
         earlier=earlier_point(files, state, step=step),
         configuration=configuration,

@@ -13,6 +13,9 @@ from gancheck.games.game import Game
 from gancheck.monitor import Monitor, check_schedule
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from gancheck.games.data import Sampler
     from gancheck.games.recipe import Recipe
     from gancheck.training.run_directory import RunDirectory
     from gancheck.training.train import Progress
@@ -30,13 +33,20 @@ class Watch:
         run: where.
         every: steps between looks.
         max_overhead: see `gancheck.Monitor`.
+        load: gives the recipe's data, the same to the training and to the looks.
     """
 
     def __init__(
-        self, recipe: Recipe, run: RunDirectory, *, every: int, max_overhead: float | None
+        self,
+        recipe: Recipe,
+        run: RunDirectory,
+        *,
+        every: int,
+        max_overhead: float | None,
+        load: Callable[[], Sampler],
     ) -> None:
         check_schedule(every, max_overhead)  # before the run is begun
-        self._recipe, self._run = recipe, run
+        self._recipe, self._run, self._load = recipe, run, load
         self._every, self._share = every, max_overhead
         self._monitor: Monitor | None = None
 
@@ -44,7 +54,7 @@ class Watch:
         """Told of every step."""
         if self._monitor is None:
             self._run.rewind_looks(now.step - 1)
-            data = self._recipe.data()
+            data = self._load()
             game = Game(
                 now.generator,
                 now.discriminator,

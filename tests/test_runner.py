@@ -12,6 +12,7 @@ import torch
 from gancheck.diagnosis import Plan
 from gancheck.games import zoo
 from gancheck.games.data import ArrayData
+from gancheck.monitor import Monitor
 from gancheck.rendering import render_report
 from gancheck.runner import diagnose_run, load_run, train_recipe
 from gancheck.training.outcomes import Refused
@@ -22,6 +23,7 @@ from tests.training.tiny import TINY, everything
 if TYPE_CHECKING:
     from pathlib import Path
 
+    from gancheck.games.data import Sampler
     from gancheck.runner import Run
     from gancheck.training.train import Progress
 
@@ -197,6 +199,24 @@ def test_looks_on_the_way_change_no_byte_of_the_run_and_are_in_its_report(tmp_pa
     report = diagnose_run(tmp_path / "seen", plan=plan, codes=["GC004"])
     assert report.looks == rows
     assert "What was measured while it was trained" in render_report(report)
+
+
+def test_training_looks_and_the_run_share_data_that_were_read_once(tmp_path: Path) -> None:
+    read: list[ArrayData] = []
+
+    def slow() -> ArrayData:
+        read.append(ArrayData(values=torch.linspace(-1.0, 1.0, 400).reshape(200, 2), name="slow"))
+        return read[-1]
+
+    seen: list[Sampler] = []
+    recipe = replace(TINY, data=slow, steps=4)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(Monitor, "step", lambda self, _: seen.append(self.game.data))
+        run = train_recipe(recipe, tmp_path / "a", device="cpu", diagnose_every=2)
+    assert len(read) == 1
+    assert run.data is read[0]
+    assert seen == [read[0]] * 4
+    assert load_run(tmp_path / "a", recipe=recipe).data is read[1]
 
 
 def test_a_resumed_run_keeps_the_looks_before_it_and_repeats_those_after(tmp_path: Path) -> None:

@@ -108,6 +108,7 @@ def train(
     precision: Precision | None = None,
     compiled: bool | None = None,
     deterministic: bool | None = None,
+    load: Callable[[], Sampler] | None = None,
     callbacks: Sequence[Callback] = (),
     resume: bool = False,
     force: bool = False,
@@ -132,6 +133,7 @@ def train(
         compiled: run both networks through `torch.compile`. Neither this nor mixed precision goes
             with updates that differentiate gradients.
         deterministic: have torch choose deterministic kernels, or raise where it has none.
+        load: gives the recipe's data, where others need them too; else the recipe itself does.
         callbacks: called after each step; they may look and must not touch.
         resume: go on from the newest checkpoint of `out`.
         force: remove a run that `out` already holds, once everything else is known to be in order;
@@ -169,7 +171,7 @@ def train(
     )
     manner.check(recipe)
     where = resolve_device(before.get("device", device) if device == "auto" else device)
-    data = recipe.data()
+    data = (load or recipe.data)()
     state = State.fresh(recipe, seed=recipe.seed, device=where)
     check_fit(state, recipe.latent, data, batch_size=recipe.batch_size)
     configuration: dict[str, Any] = {
