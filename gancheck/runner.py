@@ -182,7 +182,7 @@ def train_recipe(
         Interrupted: Ctrl-C; the directory is usable.
     """
     recipe = chosen if isinstance(chosen, Recipe) else read_recipe(chosen)
-    load = cache(recipe.data)  # a folder of pictures takes minutes, and training, looks and run share
+    load = cache(recipe.data)  # pictures take minutes to read; training, looks and run share them
     watch = None
     if diagnose_every is not None:
         watch = Watch(
