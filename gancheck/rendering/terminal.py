@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import contextlib
+import time
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any, Final
 
 from rich.console import Console
 from rich.markup import escape
-from rich.progress import MofNCompleteColumn, TimeRemainingColumn
+from rich.progress import MofNCompleteColumn, ProgressColumn, TimeRemainingColumn
 from rich.progress import Progress as Bars
 from rich.table import Table
+from rich.text import Text
 
 from gancheck.rendering.examined import examined
 from gancheck.rendering.report_view import tally
@@ -18,6 +20,8 @@ from gancheck.rendering.text import one_line
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Generator
+
+    from rich.progress import Task
 
     from gancheck.diagnosis import Report
     from gancheck.training.train import Progress
@@ -70,25 +74,66 @@ def _counted(report: Report) -> str:
 
 @contextlib.contextmanager
 def training_bar(title: str) -> Generator[Callable[[Progress], None]]:
-    """A bar with steps done and time left on a terminal, a line a tenth elsewhere."""
+    """Steps done, their rate and the time left: a bar on a terminal, a line a tenth elsewhere."""
     console = Console(stderr=True)
+    title = escape(one_line(title, _TITLE))  # it has the name that a user's file gives itself
     if not console.is_terminal:
-        shown = -1
-
-        def line(now: Progress) -> None:
-            nonlocal shown
-            tenth = 10 * now.step // now.steps
-            if tenth > shown:
-                shown = tenth
-                console.print(f"{title}: step {now.step} of {now.steps}")
-
-        yield line
+        yield _Lines(title, console)
         return
     with Bars(
         *Bars.get_default_columns()[:2],
         MofNCompleteColumn(),
+        _Rate(),
         TimeRemainingColumn(),
         console=console,
     ) as bars:
-        task = bars.add_task(title)
-        yield lambda now: bars.update(task, completed=now.step, total=now.steps)
+        task = None
+
+        def advance(now: Progress) -> None:
+            nonlocal task
+            if task is None:  # what a resumed run had made before says nothing of the rate
+                task = bars.add_task(title, completed=now.step, total=now.steps)
+            bars.update(task, completed=now.step)
+
+        yield advance
+
+
+class _Rate(ProgressColumn):
+    """Steps a second, as far as they are known."""
+
+    def render(self, task: Task) -> Text:
+        """The rate of the last half minute, of a finished task that of the whole."""
+        speed = task.finished_speed or task.speed
+        return Text("" if speed is None else _a_second(speed), style="progress.data.speed")
+
+
+class _Lines:
+    """A line for each tenth of the steps; the rate is that since the first step that was seen."""
+
+    def __init__(self, title: str, console: Console) -> None:
+        self._title, self._console = title, console
+        self._tenth = -1
+        self._first: tuple[int, float] | None = None
+
+    def __call__(self, now: Progress) -> None:
+        """Told of every step."""
+        if self._first is None:
+            self._first = now.step, time.monotonic()
+        tenth = 10 * now.step // now.steps
+        if tenth > self._tenth:
+            self._tenth = tenth
+            line = f"{self._title}: step {now.step} of {now.steps}{self._pace(now)}"
+            self._console.print(line, soft_wrap=True)
+
+    def _pace(self, now: Progress) -> str:
+        first, since = self._first or (now.step, 0.0)
+        seconds = time.monotonic() - since
+        if now.step == first or seconds <= 0.0:
+            return ""
+        rate = (now.step - first) / seconds
+        minutes, left = divmod(round((now.steps - now.step) / rate), 60)
+        return f", {_a_second(rate)}, {minutes // 60}:{minutes % 60:02}:{left:02} left"
+
+
+def _a_second(rate: float) -> str:
+    return f"{rate:.3g} steps/s" if rate < 1000.0 else f"{rate:.0f} steps/s"

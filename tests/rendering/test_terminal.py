@@ -2,14 +2,19 @@
 
 from __future__ import annotations
 
+import io
 from dataclasses import replace
+from types import SimpleNamespace
+from typing import Any
 
 import pytest
 import typer
+from rich.console import Console
 
 from gancheck.cli_endings import fail
 from gancheck.diagnosis import Finding, Report, Verdict
-from gancheck.rendering.terminal import print_findings
+from gancheck.rendering import terminal
+from gancheck.rendering.terminal import print_findings, training_bar
 
 EVIL = "\x1b[2J\x1b]0;t\x07\u202e\u2066[bold]b[/bold]\r\nGC000 sound fine\x9b31m|`x`</script>" * 60
 
@@ -56,4 +61,64 @@ def test_a_sentence_of_an_ending_is_one_line(capsys: pytest.CaptureFixture[str])
     said = capsys.readouterr().err
     assert len(said.strip().splitlines()) == 1
     assert "\x1b" not in said
+    assert "\u202e" not in said
+
+
+def progressed(
+    monkeypatch: pytest.MonkeyPatch, steps: list[int], *, of: int, on_terminal: bool, title: str
+) -> list[str]:
+    """What is shown of a training that makes a step every quarter of a second."""
+    out = io.StringIO()
+    now = [100.0]
+
+    def console(**_: Any) -> Console:
+        return Console(
+            file=out,
+            force_terminal=on_terminal,
+            width=160,
+            get_time=lambda: now[0],
+            color_system=None,
+        )
+
+    monkeypatch.setattr(terminal, "Console", console)
+    monkeypatch.setattr(terminal.time, "monotonic", lambda: now[0])
+    with training_bar(title) as advance:
+        for step in steps:
+            now[0] += 0.25
+            told: Any = SimpleNamespace(step=step, steps=of)
+            advance(told)
+    return out.getvalue().replace("\r", "\n").splitlines()
+
+
+def test_in_a_pipe_every_tenth_tells_steps_rate_and_time_left(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    said = progressed(monkeypatch, list(range(1, 21)), of=20, on_terminal=False, title="training a")
+    assert said[0] == "training a: step 1 of 20"  # one step alone has no rate
+    assert said[1] == "training a: step 2 of 20, 4 steps/s, 0:00:04 left"
+    assert said[-1] == "training a: step 20 of 20, 4 steps/s, 0:00:00 left"
+    assert len(said) == 11
+
+
+@pytest.mark.parametrize("on_terminal", [False, True])
+def test_what_a_resumed_run_had_made_before_is_no_part_of_its_rate(
+    monkeypatch: pytest.MonkeyPatch, *, on_terminal: bool
+) -> None:
+    said = progressed(
+        monkeypatch, list(range(6001, 6041)), of=6040, on_terminal=on_terminal, title="training a"
+    )
+    last = next(line for line in reversed(said) if "6040" in line)
+    assert "4 steps/s" in last
+    assert "0:00:00" in last
+
+
+@pytest.mark.parametrize("on_terminal", [False, True])
+def test_a_recipes_name_is_text_to_the_progress_of_its_training(
+    monkeypatch: pytest.MonkeyPatch, *, on_terminal: bool
+) -> None:
+    said = "".join(
+        progressed(monkeypatch, [1, 2], of=2, on_terminal=on_terminal, title="[/x]" + EVIL)
+    )
+    assert "[/x]" in said
+    assert "\x1b]0" not in said
     assert "\u202e" not in said
