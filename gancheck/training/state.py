@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from torch import Tensor, nn
     from torch.optim import Optimizer
 
-    from gancheck.games.recipe import Recipe
+    from gancheck.games.recipe import Build, Recipe
 
 __all__ = ["State", "streams"]
 
@@ -70,12 +70,12 @@ class State:
         """Networks as they are before the first step.
 
         Raises:
-            ValueError: a negative seed.
+            ValueError: a negative seed, or a network that cannot be built.
         """
         seeds = streams(seed)
         weights = torch.Generator().manual_seed(seeds["weights"])
-        generator = recipe.generator(weights).to(device)
-        discriminator = recipe.discriminator(weights).to(device)
+        generator = _built("generator", recipe.generator, weights).to(device)
+        discriminator = _built("discriminator", recipe.discriminator, weights).to(device)
         return cls(
             generator=generator,
             discriminator=discriminator,
@@ -138,11 +138,10 @@ class State:
             raise ValueError(f"tensors that no run has: {', '.join(unknown[:3])}")
         for letter, module, optimizer in self._players():
             _load(module, _below(tensors, f"{letter.upper()}."))
-            expected = _kept_by(optimizer)
             for name, parameter in module.named_parameters():
                 kept = _below(tensors, f"opt_{letter}.{name}.")
                 if kept:
-                    optimizer.state[parameter] = _moments(kept, parameter, expected)
+                    optimizer.state[parameter] = _moments(kept, _kept_by(optimizer, parameter))
         if self.ema is not None:
             _load(self.ema, _below(tensors, "ema."))
         device = next(self.generator.parameters()).device
@@ -165,6 +164,13 @@ class State:
         return ("g", self.generator, of_g), ("d", self.discriminator, of_d)
 
 
+def _built(name: str, build: Build, weights: torch.Generator) -> nn.Module:
+    try:
+        return build(weights)
+    except ValueError as error:
+        raise ValueError(f"{name}: {error}") from error
+
+
 def _load(module: nn.Module, tensors: Mapping[str, Tensor]) -> None:
     try:
         module.load_state_dict(tensors, strict=True)
@@ -176,21 +182,23 @@ def _below(tensors: Mapping[str, Tensor], prefix: str) -> dict[str, Tensor]:
     return {k.removeprefix(prefix): v for k, v in tensors.items() if k.startswith(prefix)}
 
 
-def _kept_by(optimizer: Optimizer) -> dict[str, Tensor]:
-    """What an optimiser keeps of one parameter, found by letting its like move a pair of numbers."""
-    probe = torch.zeros(2, requires_grad=True)
+def _kept_by(optimizer: Optimizer, parameter: Tensor) -> dict[str, Tensor]:
+    """What an optimiser keeps of a parameter, found by letting its like move one of that shape.
+
+    The shape matters: Adafactor keeps sums of a matrix's rows and columns, of a vector every number.
+    So does the device: most keep counters on the CPU, some beside the parameter.
+    """
+    probe = torch.zeros_like(parameter, requires_grad=True)
     kind: Any = type(optimizer)
     taken = inspect.signature(kind).parameters
     like: Optimizer = kind([probe], **{k: v for k, v in optimizer.defaults.items() if k in taken})
-    probe.grad = torch.ones(2)
+    probe.grad = torch.ones_like(probe)
     like.step()
     return {k: v for k, v in like.state[probe].items() if isinstance(v, torch.Tensor)}
 
 
-def _moments(
-    kept: dict[str, Tensor], parameter: Tensor, expected: Mapping[str, Tensor]
-) -> dict[str, Any]:
-    """An optimiser's own state of one parameter; counters stay on the CPU, as torch keeps them."""
+def _moments(kept: dict[str, Tensor], expected: Mapping[str, Tensor]) -> dict[str, Any]:
+    """An optimiser's own state of one parameter, each number where the optimiser keeps it."""
     if sorted(kept) != sorted(expected):
         raise ValueError(
             f"an optimiser's state must be {', '.join(sorted(expected))}, got {sorted(kept)}"
@@ -198,12 +206,9 @@ def _moments(
     moved: dict[str, Any] = {}
     for name, like in expected.items():
         value = kept[name]
-        if like.shape == (2,):
-            if value.shape != parameter.shape:
-                raise ValueError(
-                    f"an optimiser's {name} must have shape {list(parameter.shape)}, "
-                    f"got {list(value.shape)}"
-                )
-            value = value.to(device=parameter.device)
-        moved[name] = value
+        if value.shape != like.shape:
+            raise ValueError(
+                f"an optimiser's {name} must have shape {list(like.shape)}, got {list(value.shape)}"
+            )
+        moved[name] = value.to(device=like.device)
     return moved

@@ -1,10 +1,12 @@
-"""What a run keeps: its streams are its own, and tensors of another are refused."""
+"""What a run keeps: its streams are its own, every optimiser's state, and no other run's tensors."""
 
 from __future__ import annotations
 
 import pytest
 import torch
 
+from gancheck.games.architectures import Perceptron
+from gancheck.games.recipe import OPTIMISERS, Optimiser
 from gancheck.training.state import State, streams
 from tests.training.tiny import tiny
 
@@ -17,6 +19,31 @@ def test_training_draws_share_no_stream_with_evaluation_batches() -> None:
         assert not evaluation & set(own.values())
     with pytest.raises(ValueError, match="seed must not be negative, got -1"):
         streams(-1)
+
+
+@pytest.mark.parametrize("kind", OPTIMISERS)
+def test_the_state_of_every_optimiser_is_taken_back_as_it_was(kind: str) -> None:
+    optimiser = Optimiser(kind=kind, lr=0.01)
+    recipe = tiny(generator_optimiser=optimiser, discriminator_optimiser=optimiser)
+    state, other = (State.fresh(recipe, seed=s, device=torch.device("cpu")) for s in (0, 1))
+    networks = (state.generator, state.discriminator)
+    for module, moved_by in zip(networks, state.optimizers, strict=True):
+        for parameter in module.parameters():
+            parameter.grad = torch.full_like(parameter, 0.5)
+        moved_by.step()
+    kept = {name: tensor.clone() for name, tensor in state.tensors().items()}
+    other.restore(kept)
+    again = other.tensors()
+    assert again.keys() == kept.keys()
+    assert all(torch.equal(again[name], kept[name]) for name in kept)
+
+
+def test_a_network_that_cannot_be_built_is_named() -> None:
+    broken = tiny(discriminator=Perceptron(widths=(2,)))
+    with pytest.raises(
+        ValueError, match=r"^discriminator: sizes must be at least two .* got \[2\]"
+    ):
+        State.fresh(broken, seed=0, device=torch.device("cpu"))
 
 
 def test_a_state_refuses_tensors_that_are_not_its_own() -> None:
