@@ -90,7 +90,7 @@ class _Written(BaseModel):
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
-    version: Annotated[int, Field(alias="schema")] = SCHEMA
+    version: Annotated[_Count, Field(alias="schema")] = SCHEMA
     name: Annotated[str, Field(min_length=1, max_length=100)]
     description: str = ""
     data: _Data

@@ -89,6 +89,9 @@ def test_keys_are_set_as_toml_or_as_bare_words_and_before_anything_is_checked() 
         ({"steps": "0"}, "steps: .*1, got 0"),
         ({"steps": "2.5"}, "steps: must be a whole number, got 2.5"),
         ({"schema": "7"}, "recipe of schema 7, and this version of gancheck knows 1"),
+        ({"schema": "true"}, "schema: must be a whole number, got True"),
+        ({"schema": "0"}, "schema: .*1, got 0"),
+        ({"generator_optimiser.betas": "[0.5]"}, r"generator_optimiser: adam refuses .*\(0\.5,\)"),
         ({"generator_optimiser.lr": "-1"}, r"generator_optimiser: adam refuses lr=-1\.0"),
         (
             {"generator_optimiser.lr": "fast"},
@@ -100,6 +103,7 @@ def test_keys_are_set_as_toml_or_as_bare_words_and_before_anything_is_checked() 
         ({"regularisation.r3": "1"}, r"regularisation\.r3: not a key here"),
         ({"ema": "1.5"}, r"ema must be in \[0, 1\), got 1.5"),
         ({"clip": "-1"}, "clip must be positive"),
+        ({"strength": "nan"}, "strength must be finite, got nan"),
         ({"critic_steps": "3", "updates": "optimistic"}, "critic_steps = 3 belongs to alternating"),
         ({"loss": "wgan", "regularisation.label_smoothing": "0.1"}, "label_smoothing belongs to"),
         ({"steps.more": "1"}, "--set steps.more: steps is no table"),

@@ -9,6 +9,7 @@ gives what stands in a run's configuration, and `gancheck.recipe_file` reads it.
 from __future__ import annotations
 
 import inspect
+import math
 from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass, field, is_dataclass
 from types import MappingProxyType
@@ -97,7 +98,7 @@ class Optimiser:
         try:
             make: Any = OPTIMISERS[self.kind]
             return make(parameters, lr=self.lr, **options)
-        except (ValueError, TypeError) as error:
+        except (ValueError, TypeError, LookupError, RuntimeError) as error:
             raise ValueError(f"{self.kind} refuses lr={self.lr!r}, {options}: {error}") from error
 
 
@@ -167,6 +168,8 @@ class Recipe:
         for name in ("critic_steps", "steps", "batch_size", "checkpoint_every"):
             if getattr(self, name) < 1:
                 raise ValueError(f"{name} must be at least 1, got {getattr(self, name)}")
+        if not math.isfinite(self.strength):
+            raise ValueError(f"strength must be finite, got {self.strength}")
         if self.clip is not None and not self.clip > 0.0:
             raise ValueError(f"clip must be positive, got {self.clip}")
         if self.ema is not None and not 0.0 <= self.ema < 1.0:
