@@ -2,14 +2,15 @@
 
 An `Experiment` names its plan, what makes one run of it, and the page of all its runs; `run` is its
 command. It makes only the runs that are not there yet, so an interrupted one goes on where it
-stopped, and writes the page from the rows alone.
+stopped, and writes the page from the rows alone. An experiment that is made in more than one size
+has other plans beside its own, which `--plan` chooses; each has a page of its own.
 """
 
 from __future__ import annotations
 
 import argparse
 import sys
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -24,7 +25,20 @@ if TYPE_CHECKING:
 
     from gancheck.rendering.experiment_page import ExperimentPage
 
-__all__ = ["Experiment", "at_least_one", "run"]
+__all__ = ["Experiment", "OtherPlan", "at_least_one", "run"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class OtherPlan:
+    """The same experiment in another size.
+
+    Attributes:
+        seeds: as of an `Experiment`.
+        planned: likewise; it raises ValueError, in one sentence, where the plan cannot be made here.
+    """
+
+    seeds: int | None
+    planned: Callable[[Any, int | None], list[dict[str, Any]]]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -39,6 +53,8 @@ class Experiment:
         perform: configuration -> what was measured, as JSON.
         describe: configuration -> a few words for the progress.
         page: (rows, command) -> everything the page says.
+        plan: name of the plan that `seeds` and `planned` are, where there are others.
+        others: name -> another plan; without any there is no option `--plan`.
     """
 
     name: str
@@ -48,6 +64,8 @@ class Experiment:
     perform: Callable[[Mapping[str, Any]], dict[str, Any]]
     describe: Callable[[Mapping[str, Any]], str]
     page: Callable[[Sequence[Row], str], ExperimentPage]
+    plan: str = "own"
+    others: Mapping[str, OtherPlan] = field(default_factory=dict)
 
 
 def at_least_one(seeds: int | None, steps: int | None) -> None:
@@ -68,18 +86,23 @@ def run(experiment: Experiment, arguments: Sequence[str] | None = None) -> int:
     """
     given = _parser(experiment).parse_args(arguments)
     torch.set_num_threads(1)
-    command = f"python -m experiments.{experiment.name}"
-    command += f" --seeds {given.seeds}" if given.seeds != experiment.seeds else ""
+    chosen = getattr(given, "plan", experiment.plan)
+    plan = experiment.others.get(chosen, experiment)
+    seeds = plan.seeds if given.seeds is None else given.seeds
+    name, command = experiment.name, f"python -m experiments.{experiment.name}"
+    if plan is not experiment:
+        name, command = f"{name}_{chosen}", f"{command} --plan {chosen}"
+    command += f" --seeds {seeds}" if seeds != plan.seeds else ""
     command += f" --steps {given.steps}" if given.steps is not None else ""
     try:
-        at_least_one(given.seeds, given.steps)
+        at_least_one(seeds, given.steps)
         rows = make_missing(
-            experiment.planned(given.seeds, given.steps),
+            plan.planned(seeds, given.steps),
             FinishedRuns(given.runs / "rows.jsonl"),
             experiment.perform,
             experiment.describe,
         )
-        path = given.out / f"{experiment.name}.html"
+        path = given.out / f"{name}.html"
         write_experiment_page(experiment.page(rows, command), path)
     except KeyboardInterrupt:
         print("interrupted; the same command goes on from the last finished run", file=sys.stderr)
@@ -96,7 +119,14 @@ def _parser(experiment: Experiment) -> argparse.ArgumentParser:
         prog=f"python -m experiments.{experiment.name}",
         description=experiment.about.split("\n")[0],
     )
-    parser.add_argument("--seeds", type=int, default=experiment.seeds, help="counted from 0")
+    if experiment.others:
+        parser.add_argument(
+            "--plan",
+            choices=[experiment.plan, *experiment.others],
+            default=experiment.plan,
+            help=f"how large it is made ({experiment.plan})",
+        )
+    parser.add_argument("--seeds", type=int, help="counted from 0; otherwise as many as planned")
     parser.add_argument("--steps", type=int, help="of every training, in place of its own")
     parser.add_argument(
         "--out", type=Path, default=Path("reports/gallery"), help="folder of the page"

@@ -21,9 +21,11 @@ if TYPE_CHECKING:
 __all__ = ["discriminator_update", "game_of", "one_update", "players_of"]
 
 
-def players_of(recipe: Recipe, seed: int, *, dtype: torch.dtype = torch.float32) -> Players:
-    """Networks, optimisers and streams as a training of this seed begins with, on the CPU."""
-    state = State.fresh(recipe, seed=seed, device=torch.device("cpu"))
+def players_of(
+    recipe: Recipe, seed: int, *, dtype: torch.dtype = torch.float32, device: str = "cpu"
+) -> Players:
+    """Networks, optimisers and streams as a training of this seed begins with."""
+    state = State.fresh(recipe, seed=seed, device=torch.device(device))
     state.generator.to(dtype)  # in place, so that the optimisers keep their parameters
     state.discriminator.to(dtype)
     return Players(

@@ -1,0 +1,378 @@
+"""What the page on Fashion-MNIST says, for whatever its runs have shown."""
+
+from __future__ import annotations
+
+from functools import partial
+from typing import TYPE_CHECKING, Final
+
+from experiments.fashion_effects import (
+    FAMILY,
+    LEVEL,
+    MEASURES,
+    alone,
+    base_values,
+    effects,
+)
+from experiments.fashion_figures import effects_figure
+from experiments.fashion_ladder import measuring_part
+from experiments.fashion_settings import BASE, GAMMA, SETTINGS
+from experiments.fashion_tables import (
+    DEFINITIONS,
+    PERCENT,
+    caption,
+    effects_table,
+    every_pair,
+    measured,
+    numbers_of,
+    of_signs,
+    predicted_numbers,
+    real_strip,
+    strips,
+)
+from experiments.page_parts import chosen, over_seeds, seeds_of, together, versions_of
+from gancheck.measures.figures import number_text
+from gancheck.rendering.experiment_page import Agreement, ExperimentPage, Number, Part, Table
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from experiments.fashion_effects import Effect
+    from experiments.finished_runs import Row
+
+__all__ = ["NORM_ALLOWED", "page"]
+
+THEOREMS: Final = (
+    "dirac-gan-eigenvalues",
+    "game-jacobian-splits",
+    "batch-ratio-is-not-the-mean-ratio",
+)
+NORM_ALLOWED: Final = 1.05  # of the product of normed layers: each norm is a running estimate
+_CLAIM = (
+    "Most of what is said of batch size, capacity and regularisation is said of an equilibrium, an "
+    "optimum or fixed parameters; what a training ends with is another matter. Of the measuring "
+    "batch: the largest eigenvalue is convex in the matrix, so that of a batch’s Hessian lies above "
+    "that of the expected one in the mean and falls as the batch grows (Jensen); the quotient of its "
+    "vector on other batches lies below."
+)
+_PREDICTED = (
+    "The measuring batch, one pair: the ends of one batch’s Hessian move inwards as it grows, the "
+    "rotation of the expected game is the same for every size. The training batch: the expected game "
+    "at given parameters does not know it, so of where training ends nothing is predicted. Capacity: "
+    "a wide D has more memory, a narrow one less (popular reading of Arora et al. 2017, whose bound "
+    "is from above and does not demand it). Regularisation: R1 and noise damp the Dirac-GAN, so the "
+    "rotation is less; what is penalised is less at the optimum for a given G, so D is less steep "
+    "with R1 and, where the base is steeper than 1, with a gradient penalty; spectral norm holds the "
+    "slope below a product of norms that is 1 (Miyato et al. 2018); noise brings the laws together, "
+    "so the gradient ratio is less (Sønderby et al. 2017). R1’s term alone, at the base’s own end "
+    "point: D’s block of the Dirac-GAN gains gamma, so D’s largest eigenvalue grows and the rotation "
+    "falls. Everything else: nothing."
+)
+_REFUTED_BY = (
+    "An interval of a predicted difference on the other side of zero; a slope above the product of "
+    "the norms, or a product above 1.05 with spectral norm; ends that move outwards as the measuring "
+    "batch grows, or expected rotations of two sizes that differ by more than their errors, both at "
+    "95 % for all sizes together. An interval that holds zero leaves it open."
+)
+_LIMITS: Final = (
+    "One strength of each penalty, one learning rate, small perceptrons and a short training: the "
+    "settings are points, not curves, and none is tuned, so they are not ranked.",
+    "A difference at the end of a training mixes what a term does to the game with where it leads "
+    "the players; only the part on R1’s term alone holds the parameters fixed.",
+    "Curvature depends on the parametrisation: with another width, or with spectral norm, D’s "
+    "eigenvalues belong to other coordinates, and a difference in them says no more than that.",
+    "An end of a Hessian is the quotient of one batch’s vector on fresh batches: a bound of the "
+    "expected end from inside. Where the batch’s noise is larger than the curvature, as in G here, "
+    "the vector is noise and the quotient is near zero whatever the true end is.",
+    "The gradient ratio, slope and memory are of D on images without noise, also where it was trained "
+    "with noise.",
+    "The interval is the sign test’s at a level for all comparisons; with twelve seeds it decides "
+    "only where all of them agree, so an undecided difference may be a real one.",
+)
+
+
+def page(rows: Sequence[Row], command: str) -> ExperimentPage:
+    """Everything the page says, from the rows of finished runs alone."""
+    of_term = alone(rows)
+    groups = {g: effects(rows, g) for g in ("batch", "capacity", "regularisation")}
+    measuring = measuring_part(rows)
+    parts = [
+        measuring,
+        _training_batch(rows, groups["batch"]),
+        _capacity(rows, groups["capacity"]),
+        _regularisation(rows, groups["regularisation"]),
+        _term_alone(rows, of_term),
+    ]
+    every = [*(e for found in groups.values() for e in found), *of_term]
+    predicted = [e for e in every if e.prediction is not None]
+    came = sum(e.agreement is Agreement.supported for e in predicted)
+    against = sum(e.agreement is Agreement.contradicted for e in predicted)
+    return ExperimentPage(
+        question="What do batch size, D’s capacity and regularisation do to the measured numbers on "
+        "Fashion-MNIST?",
+        agreement=together([p.agreement for p in parts if p.name != parts[1].name]),
+        headline=f"Of {len(predicted)} differences whose sign was predicted {came} came out as "
+        f"predicted and {against} the other way; of {len(every) - len(predicted)} others "
+        f"{sum(bool(e.sign) for e in every if e.prediction is None)} are not zero.",
+        claim=_CLAIM,
+        theorems=THEOREMS,
+        predicted=_PREDICTED,
+        refuted_by=_REFUTED_BY,
+        parts=parts,
+        conclusion=_conclusion(rows, every, measuring),
+        limits=_LIMITS,
+        command=command,
+        facts=_facts(rows),
+        result={
+            "level": LEVEL,
+            "base": {m: list(base_values(rows, m).values()) for m in MEASURES},
+            "differences": [
+                {
+                    "comparison": e.label,
+                    "measure": e.measure,
+                    "median": e.interval.value,
+                    "differences": list(e.differences),
+                    "predicted": None if e.prediction is None else e.prediction.sign,
+                    "decided": e.sign,
+                }
+                for e in every
+            ],
+        },
+    )
+
+
+def _training_batch(rows: Sequence[Row], found: Sequence[Effect]) -> Part:
+    decided = [e for e in found if e.sign]
+    return Part(
+        name="The training batch",
+        agreement=Agreement.open,
+        title=f"Of {len(found)} differences {len(decided)} are not zero; nothing was predicted",
+        lead="Equal updates and equal images shown are two budgets: with a quarter of the batch, "
+        "equal images means four times as many updates. Each pair is measured at both, and where they "
+        "disagree it is the number of updates that the difference is about, not the batch.",
+        numbers=of_signs(found),
+        table=effects_table(rows, found),
+        draw=partial(effects_figure, found),
+        alt="Differences to the base by measure, for four comparisons of the training batch",
+        caption=caption(),
+        samples=[*real_strip(rows), *strips(rows, "base", "batch")],
+        samples_note="The first samples of seed 0, not selected; in 16 greys.",
+        folded={
+            "What the ten numbers are": Table(
+                columns=["number", "of one pair"],
+                rows=[[MEASURES[m], DEFINITIONS[m]] for m in MEASURES],
+                words=2,
+            ),
+            **every_pair(rows, "base", "batch"),
+        },
+    )
+
+
+def _capacity(rows: Sequence[Row], found: Sequence[Effect]) -> Part:
+    predicted = [e for e in found if e.prediction is not None]
+    return Part(
+        name="D’s capacity",
+        agreement=together([e.agreement for e in predicted if e.agreement is not None]),
+        title=_came_out(predicted),
+        lead="The hidden layers of D are half or twice as wide; all else is the base.",
+        numbers=predicted_numbers(predicted),
+        table=effects_table(rows, found),
+        draw=partial(effects_figure, found),
+        alt="Differences to the base by measure, for two widths of D",
+        caption=caption(),
+        samples=strips(rows, "capacity"),
+        samples_note="The first samples of seed 0, not selected.",
+        folded=every_pair(rows, "capacity"),
+    )
+
+
+def _regularisation(rows: Sequence[Row], found: Sequence[Effect]) -> Part:
+    predicted = [e for e in found if e.prediction is not None]
+    normed = chosen(rows, part="setting", setting="spectral norm")
+    products = [numbers_of(r)["norm_product"]["value"] for r in normed]
+    held = _slopes_are_held(rows) and max(products) <= NORM_ALLOWED
+    bounded = Agreement.supported if held else Agreement.contradicted
+    return Part(
+        name="Regularisation",
+        agreement=together([*(e.agreement for e in predicted if e.agreement is not None), bounded]),
+        title=_came_out(predicted),
+        lead="R1 of gamma = 1, a gradient penalty of weight 1, spectral norm on every layer of D, noise "
+        "of 0.3 on every pixel of what D is shown. The product of the norms of D’s layers bounds its "
+        f"slope; with spectral norm it is at most {number_text(max(products), 4)} in "
+        f"{len(products)} pairs, for the base {over_seeds(_products_of_base(rows), 3)}.",
+        numbers=[
+            *predicted_numbers(predicted),
+            Number(
+                label="slope below the product of norms",
+                value=str(bounded),
+                note=f"every pair; with spectral norm the product at most {NORM_ALLOWED:g}",
+            ),
+        ],
+        table=effects_table(rows, found),
+        draw=partial(effects_figure, found),
+        alt="Differences to the base by measure, for four kinds of regularisation",
+        caption=caption(),
+        samples=strips(rows, "regularisation"),
+        samples_note="The first samples of seed 0, not selected.",
+        folded=every_pair(rows, "regularisation"),
+    )
+
+
+def _products_of_base(rows: Sequence[Row]) -> list[float]:
+    return [
+        numbers_of(r)["norm_product"]["value"] for r in chosen(rows, part="setting", setting=BASE)
+    ]
+
+
+def _slopes_are_held(rows: Sequence[Row]) -> bool:
+    """Whether no pair's mean slope exceeds the product of its layers' norms."""
+    return all(
+        look["numbers"]["slope"]["value"] <= look["numbers"]["norm_product"]["value"]
+        for row in chosen(rows, part="setting")
+        for look in row["measured"]["looks"].values()
+    )
+
+
+def _term_alone(rows: Sequence[Row], found: Sequence[Effect]) -> Part:
+    base = chosen(rows, part="setting", setting=BASE)
+    names = [m for m in MEASURES if m in base[0]["measured"]["with_r1"]]
+    return Part(
+        name="R1’s term alone",
+        agreement=together([e.agreement for e in found if e.agreement is not None]),
+        title=_came_out(found),
+        lead=f"The base’s own end points, measured again with R1 of gamma = {GAMMA:g} in D’s loss: the "
+        "same parameters and the same batches, so the difference is the term and nothing else. G’s "
+        "loss has no such term, and G’s Hessian does not change.",
+        numbers=predicted_numbers(found),
+        table=Table(
+            columns=["number", "without", "with"],
+            rows=[
+                [
+                    MEASURES[m],
+                    over_seeds([numbers_of(r)[m]["value"] for r in base], 3),
+                    over_seeds([r["measured"]["with_r1"][m]["value"] for r in base], 3),
+                ]
+                for m in names
+            ],
+        ),
+        draw=partial(effects_figure, found),
+        alt="What R1's term alone does to D's largest eigenvalue and to the rotation",
+        caption=caption() + " In the table, medians over seeds with 95 % intervals.",
+        folded={
+            "Every pair with the term added": Table(
+                columns=["seed", *(MEASURES[m] for m in names)],
+                rows=[
+                    [
+                        str(r["configuration"]["seed"]),
+                        *(measured(r["measured"]["with_r1"][m]) for m in names),
+                    ]
+                    for r in base
+                ],
+            )
+        },
+    )
+
+
+def _came_out(predicted: Sequence[Effect]) -> str:
+    came = sum(e.agreement is Agreement.supported for e in predicted)
+    against = sum(e.agreement is Agreement.contradicted for e in predicted)
+    return f"{came} of {len(predicted)} predicted differences came out" + (
+        f", {against} the other way" if against else ""
+    )
+
+
+def _conclusion(rows: Sequence[Row], every: Sequence[Effect], measuring: Part) -> list[str]:
+    out = [
+        f"**The measuring batch alone changes a curvature,** so a number without it says little. "
+        f"What Jensen demands of one batch’s ends is {measuring.agreement}, and the numbers of the "
+        "game, from fresh or paired batches, are what this page compares."
+        if measuring.agreement is Agreement.supported
+        else f"**Of the measuring batch what was predicted is {measuring.agreement};** its figure "
+        "shows where.",
+        _budgets(every),
+        _term_and_training(every),
+    ]
+    against = [e for e in every if e.agreement is Agreement.contradicted]
+    if against:
+        out.append(
+            "**Against the prediction:** "
+            + "; ".join(f"{e.label}, {MEASURES[e.measure]}" for e in against)
+            + ". What was predicted is proved of an equilibrium or an optimum, of one number against "
+            "one, or said and not proved; a training of these networks ends at none of them."
+        )
+    undecided = sum(e.agreement is Agreement.open for e in every)
+    if undecided:
+        out.append(
+            f"**{undecided} predicted differences are undecided:** their seeds do not all agree, and "
+            "at the level of the page nothing less decides."
+            if len(base_values(rows, "slope")) >= _FEWEST
+            else f"**{undecided} predicted differences are undecided:** there are too few seeds for "
+            "the level of the page."
+        )
+    return out
+
+
+_FEWEST: Final = 12  # seeds from which on the sign test can reach the level of the page
+
+
+def _budgets(every: Sequence[Effect]) -> str:
+    """Whether the two budgets give one answer for the training batch."""
+    signs = {(e.label, e.measure): e.sign for e in every}
+    apart: list[str] = []
+    for name in ("a quarter", "four times"):
+        both = [(signs[f"{name}, equal {b}", m] for b in ("updates", "images")) for m in MEASURES]
+        other = [MEASURES[m] for m, (a, b) in zip(MEASURES, both, strict=True) if a != b]
+        if other:
+            apart.append(f"with {name} the batch in {', '.join(other)}")
+    if not apart:
+        return (
+            "**Equal updates and equal images give the same signs** for every number of both training "
+            "batches."
+        )
+    return (
+        "**Which budget is held fixed decides the answer** "
+        + "; ".join(apart)
+        + ". A statement on the training batch that does not say its budget says nothing."
+    )
+
+
+def _term_and_training(every: Sequence[Effect]) -> str:
+    found = {(e.label, e.measure): e for e in every}
+    said = [
+        f"{MEASURES[m]} {_moved(found['R1’s term alone', m])} with the term alone and "
+        f"{_moved(found['R1', m])} at the end of a training with it"
+        for m in ("top_d", "rotation")
+    ]
+    return (
+        "**A term and a training with it are two questions:** "
+        + "; ".join(said)
+        + ". The first is what the theorem is nearest to."
+    )
+
+
+def _moved(e: Effect) -> str:
+    return {1: "is larger", -1: "is smaller", 0: "is undecided"}[e.sign]
+
+
+def _facts(rows: Sequence[Row]) -> list[tuple[str, str]]:
+    base = chosen(rows, part="setting", setting=BASE)
+    c = base[0]["configuration"]
+    return [
+        ("plan", f"{c['plan']}, on {c['device']}"),
+        ("seeds", seeds_of(chosen(rows, part="setting"))),
+        ("pairs", f"{len(chosen(rows, part='setting'))}, {len(SETTINGS)} settings a seed"),
+        (
+            "base",
+            f"non-saturating loss, alternating updates, Adam at {c['lr']:g}, batch "
+            f"{c['base_batch_size']}, {c['steps']:,} updates; two hidden layers of {c['width_g']} "
+            "with tanh in each network, no batch norm",
+        ),
+        ("images", f"the first {c['trained_on']:,} are trained on, the others of 60,000 held out"),
+        (
+            "measuring batch",
+            f"{c['look']} for curvature and rotation, 32 for the gradient ratio; distance and "
+            f"coverage on four blocks of {c['draws']:,}",
+        ),
+        ("arithmetic", "float32"),
+        ("level of an interval", f"{PERCENT}, for {FAMILY} differences together 95 %"),
+        *versions_of(rows),
+    ]
