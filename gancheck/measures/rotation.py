@@ -12,7 +12,7 @@ way from there to here (`measures.path`).
 from __future__ import annotations
 
 import time
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -209,6 +209,11 @@ def rotation(
         quantities["max_imag"] = _largest_imaginary(jacobian, turning, plan.seed, budget)
     if budget is None or budget.left >= 2:
         quantities["rotation_along_field"] = _along(jacobian, budget)
+    if not alone:  # what is exact for the first batch is another number on the next
+        quantities = {
+            name: replace(q, kind="estimate") if q.kind == "exact" else q
+            for name, q in quantities.items()
+        }
     complete = {"rotation", "a_norm", "rotation_along_field"} <= set(quantities)
     path = way_here(game, batch, plan, budget)
     if path is not None:

@@ -205,7 +205,7 @@ def local_stability(
         )
         fresh = np.zeros((0, 3)) if alone else on_fresh_batches(game, plan, local, budget)
         stopped = stopped or not (alone or (len(others) and len(fresh) >= LEAST_FRESH))
-        quantities.update(numbers(local, others, fresh))
+        quantities.update(numbers(local, others, fresh, alone=alone))
         quantities.update(_steps(game, jacobian, local, plan.seed, budget))
     outcome, because = _outcome(local, quantities, alone=alone)
     return LocalStability(

@@ -31,8 +31,18 @@ __all__ = ["LEAST_FRESH", "numbers", "on_fresh_batches", "on_other_batches"]
 LEAST_FRESH = 4  # quotients for a standard error
 
 
-def numbers(local: LocalSpectrum, others: np.ndarray, fresh: np.ndarray) -> dict[str, Quantity]:
-    """The first batch's numbers, their spread over others, and what fresh batches say of them."""
+def numbers(
+    local: LocalSpectrum, others: np.ndarray, fresh: np.ndarray, *, alone: bool
+) -> dict[str, Quantity]:
+    """The first batch's numbers, their spread over others, and what fresh batches say of them.
+
+    Args:
+        local: of the first batch.
+        others: [batches, 3] the same of others.
+        fresh: [batches, 3] quotients on fresh ones.
+        alone: whether the first batch is all there is, so that a number of it can be exact.
+    """
+    whole = "exact" if alone else "estimate"
     pair = local.leftmost
     value = float(local.values[0].real)
     weighed = local.contraction
@@ -40,9 +50,7 @@ def numbers(local: LocalSpectrum, others: np.ndarray, fresh: np.ndarray) -> dict
     spread = np.concatenate([first, others]).std(axis=0, ddof=1) if len(others) else None
     errors = (float("inf") if pair is None else pair.error, local.low_error)
     out: dict[str, Quantity] = {
-        "spectral_radius": Quantity(
-            value=local.radius, kind="exact" if local.complete else "lower"
-        ),
+        "spectral_radius": Quantity(value=local.radius, kind=whole if local.complete else "lower"),
         "bendixson_high": Quantity(value=local.high, error=local.low_error),
     }
     if np.isfinite(local.a_norm):

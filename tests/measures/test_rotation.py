@@ -130,6 +130,14 @@ def test_a_rotation_inside_a_wide_spectrum_is_found(hidden: float) -> None:
     assert low <= hidden <= high * (1 + 1e-6)
 
 
+def test_what_is_exact_for_one_batch_is_not_called_exact_for_the_game() -> None:
+    """Two seeds give two numbers: a comparison of their reports must not call that a change."""
+    found = [rotation(tiny_game(), plan=replace(PLAN, seed=s)).quantities for s in (0, 1)]
+    along = [q["rotation_along_field"] for q in found]
+    assert along[0].value != along[1].value
+    assert {(q.kind, q.sampling_error) for q in along} == {("estimate", None)}
+
+
 @pytest.mark.parametrize(
     ("game", "share", "imag"),
     [
