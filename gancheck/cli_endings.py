@@ -81,7 +81,7 @@ def _exit_code(error: Exception) -> int | None:
     if "gancheck.training.outcomes" in sys.modules:
         from gancheck.training import outcomes
 
-        if isinstance(error, (outcomes.Diverged, outcomes.WriteFailed)):
+        if isinstance(error, (outcomes.Diverged, outcomes.Lost, outcomes.WriteFailed)):
             return 4
         if isinstance(error, outcomes.Refused):
             return 2

@@ -5,6 +5,7 @@ Declared apart from `gancheck.cli`, which registers them; heavy imports are insi
 
 from __future__ import annotations
 
+import contextlib
 import json
 import shlex
 from enum import StrEnum
@@ -75,15 +76,22 @@ def train(
     as_json: Json = False,
 ) -> None:
     """Train a GAN of the zoo or of a recipe file into a run directory that `diagnose` reads."""
-    with answering(f"gancheck train --resume --out {shlex.quote(str(out))}"):
-        if listed:
-            _print_recipes(as_json=as_json)
-            return
+    with contextlib.ExitStack() as stack:
+        stack.enter_context(answering())
         from gancheck.loggers import logger
         from gancheck.recipe_file import changed, read_recipe, recipe_text
         from gancheck.rendering.terminal import training_bar
         from gancheck.runner import recipe_of_run, train_recipe
+        from gancheck.training.together import joined
 
+        ranks = stack.enter_context(joined())
+        # once more: what one of several processes has to say is heard by the others before it ends
+        stack.enter_context(
+            answering(ranks.command(f"train --resume --out {shlex.quote(str(out))}"))
+        )
+        if listed:
+            _print_recipes(as_json=as_json)
+            return
         changes = changed(change or [])
         if recipe is not None:
             chosen = read_recipe(recipe, changes)
@@ -112,6 +120,7 @@ def train(
                 resume=resume,
                 force=force,
                 callbacks=[advance, *(logger(name, out) for name in log or ())],
+                ranks=ranks,
             )
         typer.echo(f"trained: {out}\nnext:    gancheck diagnose {shlex.quote(str(out))}")
 

@@ -21,6 +21,7 @@ from gancheck.games.recipe import Recipe
 from gancheck.recipe_file import from_written, read_recipe
 from gancheck.training.earlier import earlier_point
 from gancheck.training.outcomes import Refused
+from gancheck.training.parallel import ALONE
 from gancheck.training.run_directory import RunDirectory
 from gancheck.training.state import State
 from gancheck.training.train import resolve_device, train
@@ -39,6 +40,7 @@ if TYPE_CHECKING:
     from gancheck.games.game import Game
     from gancheck.games.latents import Latent
     from gancheck.games.semantics import BatchNormMode
+    from gancheck.training.parallel import Ranks
     from gancheck.training.train import Callback, Precision
 
 __all__ = ["Run", "diagnose_run", "load_run", "recipe_of_run", "train_recipe"]
@@ -152,6 +154,7 @@ def train_recipe(
     callbacks: Sequence[Callback] = (),
     resume: bool = False,
     force: bool = False,
+    ranks: Ranks = ALONE,
 ) -> Run:
     """Train a recipe and return its last state.
 
@@ -172,6 +175,7 @@ def train_recipe(
         callbacks: called after each step.
         resume: go on from the newest checkpoint.
         force: remove a run that `out` already holds, once everything else is known to be in order.
+        ranks: this process among those that train together.
 
     Returns:
         The run at its last step, on the CPU.
@@ -206,6 +210,7 @@ def train_recipe(
         callbacks=callbacks,
         resume=resume,
         force=force,
+        ranks=ranks,
     )
     return load_run(out, recipe=None if recipe.declared else recipe, load=load)
 

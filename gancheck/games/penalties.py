@@ -18,6 +18,8 @@ from collections.abc import Callable
 import torch
 from torch import Tensor
 
+from gancheck.games.shared_stream import drawn
+
 __all__ = [
     "GULRAJANI_WEIGHT",
     "Score",
@@ -90,7 +92,7 @@ def interpolate(real: Tensor, fake: Tensor, *, rng: torch.Generator | None = Non
             f"got {tuple(real.shape)} and {tuple(fake.shape)}"
         )
     rng = torch.Generator().manual_seed(0) if rng is None else rng
-    weight = torch.rand(count, generator=rng, dtype=torch.float64)
+    weight = drawn(torch.rand, (count,), rng)
     weight = weight.to(device=fake.device, dtype=fake.dtype)
     weight = weight.reshape(count, *(1 for _ in fake.shape[1:]))
     return real[:count] + weight * (fake[:count] - real[:count])

@@ -27,6 +27,7 @@ import torch
 from gancheck.games.loss_pair import scores, softplus
 from gancheck.games.losses import CROSS_ENTROPY
 from gancheck.games.penalties import interpolated_penalty, r1
+from gancheck.games.shared_stream import drawn
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -156,7 +157,7 @@ def _noisy(loss: PlayerLoss, sigma: float) -> PlayerLoss:
         stream = torch.Generator().manual_seed(0) if rng is None else rng
 
         def blurred(x: Tensor) -> Tensor:
-            noise = torch.randn(x.shape, generator=stream, dtype=torch.float64)
+            noise = drawn(torch.randn, tuple(x.shape), stream)
             return score(x + sigma * noise.to(device=x.device, dtype=x.dtype))
 
         return loss(blurred, real, fake, rng=stream)

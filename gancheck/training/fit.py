@@ -12,6 +12,9 @@ from typing import TYPE_CHECKING, Any
 
 import torch
 
+from gancheck.games import semantics
+from gancheck.games.batch_norm import has_own_batch_norm
+from gancheck.games.losses import resolve
 from gancheck.training.players import own_parameters
 
 if TYPE_CHECKING:
@@ -19,9 +22,11 @@ if TYPE_CHECKING:
 
     from gancheck.games.data import Sampler
     from gancheck.games.latents import Latent
+    from gancheck.games.recipe import Recipe
+    from gancheck.training.parallel import Ranks
     from gancheck.training.state import State
 
-__all__ = ["check_fit"]
+__all__ = ["check_fit", "check_spread"]
 
 
 def check_fit(state: State, latent: Latent, data: Sampler, *, batch_size: int) -> None:
@@ -68,6 +73,40 @@ def check_fit(state: State, latent: Latent, data: Sampler, *, batch_size: int) -
             f"[{batch_size}] or [{batch_size}, 1] for a batch of {batch_size}, got "
             f"{_told(score)}; give its last layer one output"
         )
+
+
+def check_spread(recipe: Recipe, state: State, ranks: Ranks) -> None:
+    """Let a game pass whose batch can be spread over several processes; alone every one does.
+
+    Raises:
+        ValueError: a batch that the processes cannot share equally, or a loss or a network that
+            compares the samples of a batch in a way that they cannot do together.
+    """
+    count, size = ranks.count, recipe.batch_size
+    if count == 1:
+        return
+    if size % count:
+        near = max(size // count, 1) * count
+        raise ValueError(
+            f"batch_size must be a multiple of the {count} processes, got {size}; take {near} or "
+            f"{near + count}: --set batch_size={near}"
+        )
+    rest = "so its batch cannot be spread over several processes; train it with one"
+    if not resolve(recipe.loss).separable:
+        raise ValueError(
+            f"the {recipe.loss} loss compares the samples of a batch with each other, {rest}"
+        )
+    for name, network in (("generator", state.generator), ("discriminator", state.discriminator)):
+        if semantics.mixes_by_its_own_word(network):
+            raise ValueError(
+                f"the {name} takes the samples of a batch beside each other (mixes_samples), {rest}"
+            )
+        if own := has_own_batch_norm(network):
+            raise ValueError(
+                f"the {name} has a {own}, whose statistics are its own affair, {rest}, or take "
+                "torch's BatchNorm1d, BatchNorm2d or BatchNorm3d, which then have those of the "
+                "whole batch"
+            )
 
 
 def _check_samples(fake: Any, data: Sampler, batch_size: int) -> None:

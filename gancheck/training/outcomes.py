@@ -6,7 +6,7 @@ happened, where, and what to type next. Whatever had been written before stays o
 
 from __future__ import annotations
 
-__all__ = ["Diverged", "Interrupted", "Refused", "TrainingStopped", "WriteFailed"]
+__all__ = ["Diverged", "Interrupted", "Lost", "Refused", "TrainingStopped", "WriteFailed"]
 
 
 class TrainingStopped(RuntimeError):
@@ -19,6 +19,10 @@ class Refused(TrainingStopped):
 
 class Diverged(TrainingStopped):
     """A loss or a gradient became infinite or not a number."""
+
+
+class Lost(TrainingStopped):
+    """Another of the processes that train together has ended."""
 
 
 class WriteFailed(TrainingStopped):

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import contextlib
 import math
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
 import torch
@@ -18,6 +18,7 @@ from torch.nn.utils import get_total_norm
 
 from gancheck.games.data import ArrayData, DatasetData
 from gancheck.games.losses import scores
+from gancheck.training.parallel import ALONE
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -28,13 +29,13 @@ if TYPE_CHECKING:
     from gancheck.games.data import Sampler
     from gancheck.games.latents import Latent
     from gancheck.games.losses import Loss
+    from gancheck.training.parallel import Ranks
 
 __all__ = [
     "Judged",
     "Players",
     "StepRecord",
     "clip_weights",
-    "gradients",
     "judge",
     "minibatch",
     "move_discriminator",
@@ -62,6 +63,7 @@ class Players:
         strength: of the second-order term, for updates that have one.
         memory: what an update remembers of its last step, by name; empty before the first.
         precision: type that forward passes may be made in on a GPU, or None for the networks' own.
+        ranks: this process among those that train together; what is drawn is its part of the batch.
         of_generator: the generator's parameters that require gradients, found once: to walk
             through a small network for them takes as long as to run it.
         of_discriminator: the discriminator's.
@@ -81,6 +83,7 @@ class Players:
     strength: float = 1.0
     memory: dict[str, Tensor] = field(default_factory=dict)
     precision: torch.dtype | None = None
+    ranks: Ranks = ALONE
     of_generator: list[Tensor] = field(init=False, repr=False)
     of_discriminator: list[Tensor] = field(init=False, repr=False)
 
@@ -89,12 +92,18 @@ class Players:
         object.__setattr__(self, "of_discriminator", own_parameters(self.discriminator))
 
     def draw_real(self) -> Tensor:
-        """A batch of data in the generator's dtype and device."""
-        return self._cast(minibatch(self.data, self.batch_size, self.rng))
+        """A batch of data in the generator's dtype and device; of several processes its part."""
+        rows = self.ranks.part(self.batch_size)
+        return self._cast(minibatch(self.data, self.batch_size, self.rng, rows=rows))
 
     def draw_latent(self) -> Tensor:
-        """A batch of latents in the generator's dtype and device."""
-        return self._cast(self.latent.sample(self.batch_size, self.rng))
+        """A batch of latents in the same manner."""
+        rows = self.ranks.part(self.batch_size)
+        return self._cast(self.latent.sample(self.batch_size, self.rng)[rows])
+
+    def gradients(self, loss: Tensor, of: Sequence[Tensor]) -> list[Tensor | None]:
+        """Gradient of a mean over the batch for one player's parameters; None where not a part."""
+        return self.ranks.average(torch.autograd.grad(loss, of, allow_unused=True))
 
     def passes(self) -> AbstractContextManager[object]:
         """Around forward passes: mixed precision where it is asked for."""
@@ -136,6 +145,22 @@ class StepRecord:
     probabilistic: bool
     along_g: Sequence[Tensor | None]
     along_d: Sequence[Tensor | None]
+
+    def whole(self, ranks: Ranks) -> StepRecord:
+        """What all processes saw: mean losses, every score, in one exchange."""
+        if ranks.count == 1:
+            return self
+        n = len(self.on_real)
+        own = torch.cat([torch.stack([self.loss_g, self.loss_d]), self.on_real, self.on_fake])
+        every = ranks.gather(own.detach().double())
+        loss_g, loss_d = every[:, :2].mean(0).to(self.loss_g.dtype)
+        return replace(
+            self,
+            loss_g=loss_g,
+            loss_d=loss_d,
+            on_real=every[:, 2 : 2 + n].reshape(-1).to(self.on_real.dtype),
+            on_fake=every[:, 2 + n :].reshape(-1).to(self.on_fake.dtype),
+        )
 
     def finite(self) -> bool:
         """Whether both losses are numbers; waits for the device."""
@@ -227,30 +252,33 @@ def judge(players: Players, real: Tensor, fake: Tensor) -> Judged:
     )
 
 
-def minibatch(data: Sampler, n: int, generator: torch.Generator) -> Tensor:
+def minibatch(
+    data: Sampler, n: int, generator: torch.Generator, *, rows: slice = slice(None)
+) -> Tensor:
     """Draw n samples as training does: of finite data each row on its own, at a cost of n.
 
     `Sampler.draw` takes no row twice, for which it permutes all of them; n independent rows are
     draws from the empirical law, whose size does not matter.
 
+    Args:
+        data: what to draw from.
+        n: size of the whole batch.
+        generator: CPU stream.
+        rows: those of the batch that are wanted; of finite data no others are fetched.
+
     Raises:
         ValueError: n below 1, or what the data's own `draw` raises.
     """
     if not isinstance(data, (ArrayData, DatasetData)):
-        return data.draw(n, generator)
+        return data.draw(n, generator)[rows]
     if n < 1:
         raise ValueError(f"n must be at least 1, got {n}")
-    return data.rows(torch.randint(data.size, (n,), generator=generator))
+    return data.rows(torch.randint(data.size, (n,), generator=generator)[rows])
 
 
 def own_parameters(module: nn.Module) -> list[Tensor]:
     """What its player moves: the parameters that require gradients."""
     return [p for p in module.parameters() if p.requires_grad]
-
-
-def gradients(loss: Tensor, of: Sequence[Tensor]) -> list[Tensor | None]:
-    """Gradient of a loss with respect to one player's parameters; None where it plays no part."""
-    return list(torch.autograd.grad(loss, of, allow_unused=True))
 
 
 def move_generator(players: Players, along: Sequence[Tensor | None]) -> None:

@@ -42,8 +42,8 @@ def consensus(players: Players) -> StepRecord:
     """
     loss_g, seen, (of_g, of_d) = _losses(players)
     everything = of_g + of_d
-    v = _gradient(loss_g, of_g) + _gradient(seen.loss, of_d)
-    pulled = _transposed(v, everything)
+    v = _gradient(players, loss_g, of_g) + _gradient(players, seen.loss, of_d)
+    pulled = _transposed(players, v, everything)
     along = [a.detach() + players.strength * b for a, b in zip(v, pulled, strict=True)]
     return _step(players, loss_g, seen, along, len(of_g))
 
@@ -61,15 +61,15 @@ def symplectic(players: Players) -> StepRecord:
     loss_g, seen, (of_g, of_d) = _losses(players)
     everything = of_g + of_d
     # all gradients of both losses: J v follows from the symmetry of each loss's own Hessian
-    all_g = _gradient(loss_g, everything)
-    all_d = _gradient(seen.loss, everything)
+    all_g = _gradient(players, loss_g, everything)
+    all_d = _gradient(players, seen.loss, everything)
     v = all_g[: len(of_g)] + all_d[len(of_g) :]
     still = [x.detach() for x in v]
     forward = [
-        *_gradient(_inner(all_g, still), of_g, keep=False),
-        *_gradient(_inner(all_d, still), of_d, keep=False),
+        *_gradient(players, _inner(all_g, still), of_g, keep=False),
+        *_gradient(players, _inner(all_d, still), of_d, keep=False),
     ]
-    pulled = _transposed(v, everything)
+    pulled = _transposed(players, v, everything)
     turned = [(b - f) / 2.0 for b, f in zip(pulled, forward, strict=True)]
     count = sum(x.numel() for x in v)
     aligned = _inner(still, pulled) * _inner(turned, pulled) / count + _ALIGNED
@@ -87,25 +87,31 @@ def _losses(players: Players) -> tuple[Tensor, Judged, tuple[list[Tensor], list[
     return loss_g, seen, (players.of_generator, players.of_discriminator)
 
 
-def _gradient(value: Tensor, of: Sequence[Tensor], *, keep: bool = True) -> list[Tensor]:
+def _gradient(
+    players: Players, value: Tensor, of: Sequence[Tensor], *, keep: bool = True
+) -> list[Tensor]:
+    """Of a mean over the batch, zero where it plays no part; with `keep` differentiable again."""
     if not value.requires_grad:
         return [torch.zeros_like(p) for p in of]
-    return list(
-        torch.autograd.grad(
-            value,
-            of,
-            create_graph=keep,
-            retain_graph=True,
-            allow_unused=True,
-            materialize_grads=True,
-        )
+    own = torch.autograd.grad(
+        value,
+        of,
+        create_graph=keep,
+        retain_graph=True,
+        allow_unused=True,
+        materialize_grads=True,
     )
+    return [g for g in players.ranks.average(own) if g is not None]
 
 
-def _transposed(v: Sequence[Tensor], of: Sequence[Tensor]) -> list[Tensor]:
-    """J^T v at v itself: the gradient of half the squared norm."""
+def _transposed(players: Players, v: Sequence[Tensor], of: Sequence[Tensor]) -> list[Tensor]:
+    """J^T v at v itself: the gradient of half the squared norm.
+
+    Of several processes each has v of the whole batch, so half its squared norm is the mean of
+    theirs, and its gradient too.
+    """
     half = sum((x.square().sum() for x in v), start=torch.zeros_like(v[0].sum())) / 2.0
-    return _gradient(half, of, keep=False)
+    return _gradient(players, half, of, keep=False)
 
 
 def _inner(a: Sequence[Tensor], b: Sequence[Tensor]) -> Tensor:

@@ -10,6 +10,7 @@ Source: the format's description in the safetensors repository.
 
 from __future__ import annotations
 
+import hashlib
 import json
 import math
 import os
@@ -25,7 +26,7 @@ if TYPE_CHECKING:
 
     from torch import Tensor
 
-__all__ = ["read_tensors", "replace_file", "write_tensors"]
+__all__ = ["fingerprint", "read_tensors", "replace_file", "write_tensors"]
 
 _NAMES = {
     torch.float64: "F64",
@@ -103,6 +104,16 @@ def read_tensors(path: Path) -> dict[str, Tensor]:
         return {name: _tensor(entry, body) for name, entry in entries.items()}
     except (ValueError, KeyError, TypeError, AttributeError, struct.error) as error:
         raise ValueError(f"{path} is cut short or no safetensors file ({error})") from error
+
+
+def fingerprint(tensors: Mapping[str, Tensor]) -> bytes:
+    """32 bytes that are the same for the same names and numbers, and for no others."""
+    digest = hashlib.sha256()
+    for name in sorted(tensors):
+        tensor = tensors[name]
+        digest.update(f"{name} {tensor.dtype} {list(tensor.shape)}\n".encode())
+        digest.update(_bytes_of(tensor))
+    return digest.digest()
 
 
 def replace_file(path: Path, chunks: Iterable[bytes]) -> None:

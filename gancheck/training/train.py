@@ -10,42 +10,46 @@ a run that was never stopped.
 from __future__ import annotations
 
 import contextlib
+import hashlib
+import json
 import math
 import shlex
 from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass, replace
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any
 
 import torch
 
+from gancheck.games.batch_norm import WrittenOut
 from gancheck.games.data import ArrayData
-from gancheck.training.fit import check_fit
-from gancheck.training.outcomes import Diverged, Interrupted, Refused
+from gancheck.games.shared_stream import SharedStream
+from gancheck.training.fit import check_fit, check_spread
+from gancheck.training.manner import SECOND_ORDER, Manner, Precision, resolve_device, surroundings
+from gancheck.training.outcomes import Diverged, Interrupted, Lost
+from gancheck.training.parallel import ALONE
 from gancheck.training.patience import Patience
 from gancheck.training.players import Players, StepRecord
+from gancheck.training.resumption import go_on, same_number
 from gancheck.training.run_directory import RunDirectory
 from gancheck.training.state import State, streams
+from gancheck.training.tensor_file import fingerprint
 from gancheck.training.updates import UPDATES
 
 if TYPE_CHECKING:
-    from collections.abc import Generator
     from pathlib import Path
 
-    from torch import nn
+    from torch import Tensor, nn
 
     from gancheck.games.data import Sampler
     from gancheck.games.recipe import Recipe
+    from gancheck.training.parallel import Ranks
 
 __all__ = ["METRICS_EVERY", "Callback", "Precision", "Progress", "resolve_device", "train"]
 
 METRICS_EVERY = 10
 """Steps from one row of metrics.jsonl to the next; the first step has one too."""
 
-Precision = Literal["float32", "bfloat16"]
-"""Of forward passes in training; parameters, optimisers and every measure stay in float32."""
-
 _RESIDENT = 2**31  # bytes of finite data that are kept on a GPU, in the networks' precision
-_MAY_GROW = "steps"  # nothing a step does depends on how many are to come
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -72,30 +76,6 @@ class Progress:
 Callback = Callable[[Progress], None]
 
 
-def resolve_device(name: str) -> torch.device:
-    """Turn `auto`, `cpu`, `cuda` or `cuda:1` into a device.
-
-    Args:
-        name: `auto` takes a CUDA device where there is one.
-
-    Raises:
-        ValueError: another name, or a CUDA device that is not there.
-
-    Example:
-        >>> resolve_device("cpu")
-        device(type='cpu')
-    """
-    count = torch.cuda.device_count() if torch.cuda.is_available() else 0
-    if name == "auto":
-        return torch.device("cuda:0" if count else "cpu")
-    head, _, index = name.partition(":")
-    if name != "cpu" and (head != "cuda" or (name != "cuda" and not index.isdecimal())):
-        raise ValueError(f"device must be auto, cpu, cuda or cuda:INDEX, got {name!r}")
-    if head == "cuda" and int(index or 0) >= count:
-        raise ValueError(f"device {name} is not there: torch sees {count} CUDA devices")
-    return torch.device(name if name == "cpu" else f"cuda:{int(index or 0)}")
-
-
 def train(
     recipe: Recipe,
     out: str | Path,
@@ -112,6 +92,7 @@ def train(
     callbacks: Sequence[Callback] = (),
     resume: bool = False,
     force: bool = False,
+    ranks: Ranks = ALONE,
 ) -> Path:
     """Train a recipe and write its run directory.
 
@@ -126,7 +107,8 @@ def train(
         seed: of initial weights and of all draws.
         steps: updates of each player. On `resume` it may be larger than before.
         loss: name of the losses.
-        device: `auto`, `cpu`, `cuda` or `cuda:INDEX`. Only a CPU's bytes are promised.
+        device: `auto`, `cpu`, `cuda` or `cuda:INDEX`; of several processes each takes a card of its
+            own. Only a CPU's bytes are promised, for one number of processes.
         checkpoint_every: steps between checkpoints; the state before the first step and that after
             the last are always kept.
         precision: float32 unless said; `bfloat16` makes forward passes in mixed precision.
@@ -134,35 +116,42 @@ def train(
             with updates that differentiate gradients.
         deterministic: have torch choose deterministic kernels, or raise where it has none.
         load: gives the recipe's data, where others need them too; else the recipe itself does.
-        callbacks: called after each step; they may look and must not touch.
+        callbacks: called after each step; they may look and must not touch. Of several processes
+            the first calls its own and the others wait.
         resume: go on from the newest checkpoint of `out`.
         force: remove a run that `out` already holds, once everything else is known to be in order;
             whatever else is in the directory stays.
+        ranks: this process among those that train together, from `gancheck.training.together`. All
+            of them call this function with the same arguments, and read the same files.
 
     Returns:
         The last checkpoint.
 
     Raises:
         Refused: `out` holds a run and neither `resume` nor `force` is set; it holds none and
-            `resume` is; the run was made with another configuration; or another process is
-            training into it.
+            `resume` is; the run was made with another configuration or number of processes; or
+            another training holds it.
         Interrupted: Ctrl-C; the directory is usable and the exception knows how to go on.
         Diverged: a loss or gradient is no longer finite.
+        Lost: another of the processes has ended.
         WriteFailed: the disk is full.
-        ValueError: an argument out of its range, or networks, latent and data that do not fit.
+        ValueError: an argument out of its range; networks, latent and data that do not fit; or a
+            batch that cannot be spread over the processes.
         ModuleNotFoundError: the recipe's data need a package that is not installed.
     """
     if force and resume:
         raise ValueError("force removes the run that resume would go on with; ask for one of them")
     run = RunDirectory(out)
     before = run.configuration() if resume else {}
+    if resume:
+        same_number(run, before, ranks)
     given = {"seed": seed, "steps": steps, "loss": loss, "checkpoint_every": checkpoint_every}
     chosen: dict[str, Any] = {
         key: before.get(key, getattr(recipe, key)) if value is None else value
         for key, value in given.items()
     }
     recipe = replace(recipe, **chosen)
-    manner = _Manner(
+    manner = Manner(
         precision=precision or before.get("precision", "float32"),
         compiled=before.get("compiled", False) if compiled is None else compiled,
         deterministic=before.get("deterministic", False)
@@ -170,43 +159,40 @@ def train(
         else deterministic,
     )
     manner.check(recipe)
-    where = resolve_device(before.get("device", device) if device == "auto" else device)
+    wanted = before.get("device", device) if device == "auto" else device
+    where = resolve_device(ranks.device(wanted))
     data = (load or recipe.data)()
     state = State.fresh(recipe, seed=recipe.seed, device=where)
-    check_fit(state, recipe.latent, data, batch_size=recipe.batch_size)
+    part = max(recipe.batch_size // ranks.count, min(recipe.batch_size, 2))  # two for batch norm
+    check_fit(state, recipe.latent, data, batch_size=part)
+    check_spread(recipe, state, ranks)
+    norms = _norms(recipe, state, ranks)
     configuration: dict[str, Any] = {
         **_of_recipe(recipe, data, state),
         "device": str(where),
         **asdict(manner),
         "streams": streams(recipe.seed),
     }
-    players = _players(recipe, state, _resident(data, where), manner)
-    command = f"gancheck train --resume --out {shlex.quote(str(out))}"
-    with run.held(), _surroundings(where, configuration):
-        if force:
-            run.remove()
-        if resume:
-            start = _continue(run, state, before, configuration)
-        else:
-            run.create(configuration, command=command)
-            start = 0
-            run.save(0, state.tensors())
-        return _Loop(run, state, players, recipe, command, callbacks).go(start)
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class _Manner:
-    """How steps are computed, as it stands in a run's configuration."""
-
-    precision: Precision
-    compiled: bool
-    deterministic: bool
-
-    def check(self, recipe: Recipe) -> None:
-        mixed = self.precision != "float32"
-        if recipe.updates in ("consensus", "symplectic") and (self.compiled or mixed):
-            what = "compiled networks have no" if self.compiled else "bfloat16 spoils the"
-            raise ValueError(f"{what} second derivatives, which {recipe.updates} updates need")
+    if ranks.count > 1:
+        configuration |= {"device": where.type, "processes": ranks.count}
+        state = _shared(state, configuration, ranks)
+    players = _players(recipe, state, _resident(data, where), manner, ranks)
+    command = ranks.command(f"train --resume --out {shlex.quote(str(out))}")
+    holding = run.held() if ranks.first else contextlib.nullcontext()
+    with holding, surroundings(where, configuration):
+        start = 0
+        if ranks.first:
+            if force:
+                run.remove()
+            if resume:
+                start = go_on(run, state, before, configuration)
+            else:
+                run.create(configuration, command=command)
+                run.save(0, state.tensors())
+        start = ranks.told(start)
+        if resume and not ranks.first:
+            state.restore(run.load(start))
+        return _Loop(run, state, players, norms, recipe, command, callbacks).go(start)
 
 
 class _Loop:
@@ -217,11 +203,14 @@ class _Loop:
         run: RunDirectory,
         state: State,
         players: Players,
+        norms: WrittenOut,
         recipe: Recipe,
         command: str,
         callbacks: Sequence[Callback],
     ) -> None:
         self._run, self._state, self._players = run, state, players
+        self._norms, self._ranks = norms, players.ranks
+        self._seed = streams(recipe.seed)["global"]
         self._steps, self._every, self._decay = recipe.steps, recipe.checkpoint_every, recipe.ema
         self._update = UPDATES[recipe.updates]
         self._waits = next(state.generator.parameters()).device.type != "cpu"
@@ -232,7 +221,11 @@ class _Loop:
             stopped = self._run_from(start)
         except KeyboardInterrupt:
             # In the middle of a step: what is in memory is no state of the run.
-            stopped = max(self._run.steps(), default=0)
+            stopped = self._kept()
+        except Lost as error:
+            raise Lost(
+                f"{error}; step {self._kept()} is saved, continue with: {self._command}"
+            ) from error
         if stopped is not None:
             raise Interrupted(stopped, self._command)
         return self._run.checkpoint(self._steps)
@@ -241,13 +234,15 @@ class _Loop:
         """Make the steps that are left; return the one after which Ctrl-C was heeded, if any."""
         with Patience() as patience:
             for step in range(start + 1, self._steps + 1):
-                self._step(step, patience)
-                if patience.lost:
+                if self._step(step, patience):
                     return step
         return None
 
-    def _step(self, step: int, patience: Patience) -> None:
-        record = self._update(self._players)
+    def _step(self, step: int, patience: Patience) -> bool:
+        """Make a step; say whether it is to be the last one, which is saved then."""
+        self._ranks.reseed(self._seed, step)
+        with self._norms.used():
+            record = self._update(self._players).whole(self._ranks)
         if self._decay is not None:
             self._state.average(self._decay)
         row = step == 1 or step % METRICS_EVERY == 0
@@ -255,9 +250,20 @@ class _Loop:
         if row or save or not (self._waits or record.finite()):  # elsewhere it would be waited for
             numbers = record.numbers()
             self._check(numbers, step)
-            if row:
+            if row and self._ranks.first:
                 self._run.append({"step": step, **numbers})
-        saved = self._run.save(step, self._state.tensors()) if save else None
+        saved = self._save(step) if save else None
+        if self._ranks.first:
+            self._tell(step, record, saved, patience)
+        # Read once: what all agree on, whenever the next signal comes. The others wait here while
+        # the first one looks, on the CPU, where they may wait as long as it takes.
+        ends = self._ranks.any(flag=patience.lost)
+        if ends and saved is None:
+            self._check(record.numbers(), step)
+            self._save(step)
+        return ends
+
+    def _tell(self, step: int, record: StepRecord, saved: Path | None, patience: Patience) -> None:
         progress = Progress(
             step=step,
             steps=self._steps,
@@ -271,46 +277,62 @@ class _Loop:
                 callback(progress)
         except KeyboardInterrupt:
             patience.lost = True
-        if patience.lost and saved is None:
-            self._check(record.numbers(), step)
-            self._run.save(step, self._state.tensors())
+
+    def _save(self, step: int) -> Path:
+        """Write a checkpoint, once all processes are seen to hold the same numbers."""
+        tensors = self._state.tensors()
+        if self._ranks.count > 1:
+            odd = self._ranks.unlike(fingerprint(_common(tensors)))
+            if odd is not None:
+                raise Diverged(
+                    f"process {odd} holds other numbers than the first at step {step}, so the "
+                    f"processes no longer train one game; step {self._kept()} is saved; the same "
+                    "hardware and packages are needed everywhere"
+                )
+        return self._run.save(step, tensors) if self._ranks.first else self._run.checkpoint(step)
+
+    def _kept(self) -> int:
+        return max(self._run.steps(), default=0)
 
     def _check(self, numbers: dict[str, float | None], step: int) -> None:
         values = {k: v for k, v in numbers.items() if v is not None}
         bad = next((k for k, v in values.items() if not math.isfinite(v)), None)
         if bad is not None:
-            kept = max(self._run.steps(), default=0)
             raise Diverged(
                 f"{bad} became {values[bad]} at step {step}; the run up to its checkpoint of "
-                f"step {kept} stays in {self._run.path}; try a smaller step or another loss"
+                f"step {self._kept()} stays in {self._run.path}; try a smaller step or another loss"
             )
 
 
-def _continue(run: RunDirectory, state: State, before: dict[str, Any], now: dict[str, Any]) -> int:
-    """Put the newest checkpoint into the state, drop later rows, and return its step."""
-    for key in sorted(before.keys() | now.keys() - {_MAY_GROW}):
-        if key != _MAY_GROW and before.get(key) != now.get(key):
-            raise Refused(
-                f"the run in {run.path} was made with {key} = {before.get(key)!r}, "
-                f"not {now.get(key)!r}; resume it without changing it, or begin another one"
-            )
-    step = max(run.steps(), default=0)
-    if now[_MAY_GROW] < step:
-        raise Refused(
-            f"the run in {run.path} has made {step} steps already, more than steps = {now[_MAY_GROW]}"
+def _norms(recipe: Recipe, state: State, ranks: Ranks) -> WrittenOut:
+    """Batch norm by its formula where torch's own is not enough.
+
+    That is over several processes, and where updates take second derivatives of a loss that may
+    hold a first one already.
+    """
+    needed = ranks.count > 1 or recipe.updates in SECOND_ORDER
+    networks = (state.generator, state.discriminator) if needed else ()
+    gather = ranks.gather if ranks.count > 1 else None
+    return WrittenOut(networks, count=ranks.count, gather=gather)
+
+
+def _shared(state: State, configuration: dict[str, Any], ranks: Ranks) -> State:
+    """The state with a stream that gives this process its part, once all hold the same game."""
+    stream = SharedStream(ranks.rank, ranks.count)
+    stream.set_state(state.rng.get_state())
+    text = json.dumps(configuration, sort_keys=True).encode()
+    odd = ranks.unlike(hashlib.sha256(text).digest() + fingerprint(_common(state.tensors())))
+    if odd is not None:
+        raise ValueError(
+            f"process {odd} would train another game than the first; every process needs the same "
+            "arguments, files and packages"
         )
-    if run.steps():
-        try:
-            state.restore(run.load(step))
-        except ValueError as error:
-            raise Refused(f"{run.checkpoint(step)} does not fit its recipe: {error}") from error
-    run.rewind(step)
-    if now != before:
-        run.write_configuration(now)
-    if not run.steps():
-        run.checkpoints.mkdir(exist_ok=True)
-        run.save(0, state.tensors())
-    return step
+    return replace(state, rng=stream)
+
+
+def _common(tensors: dict[str, Tensor]) -> dict[str, Tensor]:
+    """What all processes hold alike: all but the streams that dropout takes its masks from."""
+    return {k: v for k, v in tensors.items() if k not in ("rng.global", "rng.cuda")}
 
 
 def _of_recipe(recipe: Recipe, data: Sampler, state: State) -> dict[str, Any]:
@@ -339,7 +361,7 @@ def _resident(data: Sampler, where: torch.device) -> Sampler:
     return replace(data, values=data.values.to(device=where, dtype=torch.float32))
 
 
-def _players(recipe: Recipe, state: State, data: Sampler, manner: _Manner) -> Players:
+def _players(recipe: Recipe, state: State, data: Sampler, manner: Manner, ranks: Ranks) -> Players:
     networks: list[Any] = [state.generator, state.discriminator]
     if manner.compiled:
         networks = [torch.compile(network) for network in networks]
@@ -358,27 +380,5 @@ def _players(recipe: Recipe, state: State, data: Sampler, manner: _Manner) -> Pl
         strength=recipe.strength,
         memory=state.memory,
         precision=None if manner.precision == "float32" else torch.bfloat16,
+        ranks=ranks,
     )
-
-
-@contextlib.contextmanager
-def _surroundings(where: torch.device, configuration: dict[str, Any]) -> Generator[None]:
-    """One thread, the run's own global streams, deterministic kernels if asked; all put back.
-
-    Sums of several threads depend on how many there are; one thread sums in one order.
-    """
-    threads, strict = torch.get_num_threads(), torch.are_deterministic_algorithms_enabled()
-    seed = configuration["streams"]["global"]
-    torch.set_num_threads(1)
-    if configuration["deterministic"]:
-        torch.use_deterministic_algorithms(mode=True)
-    try:
-        with torch.random.fork_rng(devices=[where] if where.type == "cuda" else []):
-            torch.default_generator.manual_seed(seed)
-            if where.type == "cuda":
-                with torch.cuda.device(where):
-                    torch.cuda.manual_seed(seed)
-            yield
-    finally:
-        torch.set_num_threads(threads)
-        torch.use_deterministic_algorithms(mode=strict)

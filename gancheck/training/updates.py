@@ -31,7 +31,6 @@ from gancheck.training.players import (
     Players,
     StepRecord,
     clip_weights,
-    gradients,
     judge,
     move_discriminator,
     move_generator,
@@ -61,7 +60,7 @@ def alternating(players: Players) -> StepRecord:
     with players.passes():
         fake = players.generator(players.draw_latent())
         loss_g = players.loss.generator(players.discriminator, real, fake, rng=players.rng)
-    along_g = gradients(loss_g, players.of_generator)
+    along_g = players.gradients(loss_g, players.of_generator)
     move_generator(players, along_g)
     return seen.record(loss_g=loss_g, along_g=along_g, along_d=along_d)
 
@@ -72,7 +71,7 @@ def _critic_move(players: Players) -> tuple[Tensor, Judged, list[Tensor | None]]
     with torch.no_grad(), players.passes():
         shown = players.generator(players.draw_latent())
     seen = judge(players, real, shown)
-    along = gradients(seen.loss, players.of_discriminator)
+    along = players.gradients(seen.loss, players.of_discriminator)
     move_discriminator(players, along)
     return real, seen, along
 
@@ -132,8 +131,8 @@ def _both(players: Players, *, clip: bool = True) -> StepRecord:
     seen = judge(players, real, fake.detach())
     with players.passes():
         loss_g = players.loss.generator(players.discriminator, real, fake, rng=players.rng)
-    of_d = gradients(seen.loss, players.of_discriminator)
-    of_g = gradients(loss_g, players.of_generator)
+    of_d = players.gradients(seen.loss, players.of_discriminator)
+    of_g = players.gradients(loss_g, players.of_generator)
     move_discriminator(players, of_d, clip=clip)
     move_generator(players, of_g)
     return seen.record(loss_g=loss_g, along_g=of_g, along_d=of_d)
@@ -148,7 +147,8 @@ def _field_on_fresh_samples(players: Players) -> tuple[list[Tensor | None], list
             players.discriminator, real, fake.detach(), rng=players.rng
         )
         loss_g = players.loss.generator(players.discriminator, real, fake, rng=players.rng)
-    return gradients(loss_g, players.of_generator), gradients(loss_d, players.of_discriminator)
+    of_g = players.gradients(loss_g, players.of_generator)
+    return of_g, players.gradients(loss_d, players.of_discriminator)
 
 
 def _named(players: Players) -> list[tuple[str, Tensor]]:
