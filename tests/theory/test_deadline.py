@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import threading
 import time
 
@@ -36,6 +37,23 @@ def test_the_limit_is_on_processor_time_in_any_thread() -> None:
         _busy(5)
     assert time.thread_time() - before < 1
     assert ends == ["out of time"]
+
+
+def test_what_the_garbage_collector_takes_is_not_the_question_s() -> None:
+    def slow(phase: str, info: dict[str, int]) -> None:
+        del info
+        if phase == "start":
+            _busy(0.3)
+
+    known = list(gc.callbacks)
+    gc.callbacks.append(slow)
+    try:
+        with deadline(0.1):
+            gc.collect()  # three times the limit, and none of it counts
+            gc.collect()
+    finally:
+        gc.callbacks.remove(slow)
+    assert gc.callbacks == known
 
 
 def test_nothing_is_raised_once_the_block_is_left() -> None:
