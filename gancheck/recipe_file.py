@@ -22,7 +22,7 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Annotated, Any, get_args, get_type_hints
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from gancheck.games import latents
 from gancheck.games.architectures import (
@@ -57,15 +57,8 @@ __all__ = ["changed", "fault_lines", "from_written", "read_recipe", "recipe_text
 _LONGEST = 2**20
 
 
-def _whole(value: Any) -> Any:
-    """TOML tells integers, booleans and floats apart, and so does a number of steps."""
-    if isinstance(value, bool) or not isinstance(value, int):
-        raise ValueError(f"must be a whole number, got {value!r}")
-    return value
-
-
-_Count = Annotated[int, BeforeValidator(_whole), Field(ge=1)]
-_Seed = Annotated[int, BeforeValidator(_whole), Field(ge=0)]
+_Count = Annotated[int, Field(ge=1)]
+_Seed = Annotated[int, Field(ge=0)]
 _Generator = Annotated[
     Perceptron | DcganGenerator | ResidualGenerator | Position | MixtureOf | ConditionalOf,
     Field(discriminator="kind"),
@@ -80,15 +73,16 @@ _Data = Annotated[
 _PARTS = [
     part for union in (_Generator, _Discriminator, _Data) for part in get_args(get_args(union)[0])
 ]
+_CLASSES = {part.__name__ for part in _PARTS}
 
 
 _LEFT: Any = None  # a key that is left out is not handed on: `Recipe` has the defaults
 
 
 class _Written(BaseModel):
-    """A recipe as it stands in a file."""
+    """A recipe as it stands in a file, where 3, 3.0, "3" and true are four things."""
 
-    model_config = ConfigDict(extra="forbid", frozen=True)
+    model_config = ConfigDict(extra="forbid", frozen=True, strict=True, allow_inf_nan=False)
 
     version: Annotated[_Count, Field(alias="schema")] = SCHEMA
     name: Annotated[str, Field(min_length=1, max_length=100)]
@@ -172,7 +166,8 @@ def from_written(content: Mapping[str, Any], *, where: str = "recipe") -> Recipe
             f"{SCHEMA}; install a newer one"
         )
     try:
-        told = _Written.model_validate(content)
+        # from JSON, because a strict model takes no list for a tuple and no table for a part
+        told = _Written.model_validate_json(json.dumps(content, default=str))
     except ValidationError as error:
         raise _refusal(where, fault_lines(error, _Written)) from None
     return _built(told, where)
@@ -226,14 +221,16 @@ def _content(path: Path) -> dict[str, Any]:
     try:
         raw = path.read_bytes() if path.stat().st_size <= _LONGEST else None
     except OSError as error:
+        unread = f"{clean(str(path))} cannot be read: {error.strerror}"
+        if path.suffix or path.exists():  # a file was meant, and no name
+            raise ValueError(f"the recipe {unread}") from None
         raise ValueError(
-            f"recipe must be one of {', '.join(RECIPES)}, or a TOML file; "
-            f"{clean(str(path))} cannot be read: {error.strerror}"
+            f"recipe must be one of {', '.join(RECIPES)}, or a TOML file; {unread}"
         ) from None
     if raw is None:
         raise ValueError(f"{clean(str(path))} is longer than {_LONGEST} bytes: no recipe is")
     try:
-        return tomllib.loads(raw.decode())
+        return tomllib.loads(raw.decode("utf-8-sig"))  # some editors begin a file with a mark
     except (tomllib.TOMLDecodeError, UnicodeDecodeError, RecursionError) as error:
         raise ValueError(f"{clean(str(path))} is no TOML: {clean(str(error))}") from None
 
@@ -307,20 +304,28 @@ def _refusal(where: str, faults: list[str]) -> ValueError:
 
 def fault_lines(error: ValidationError, model: type[BaseModel]) -> list[str]:
     """What pydantic found in a file, each fault with its key, its value and what it may be."""
-    return [_line(issue, model) for issue in error.errors(include_url=False)]
+    found: list[Any] = list(error.errors(include_url=False))
+    # A part within a part is tried as each kind there is; only the kind that was meant is told of.
+    other = {
+        i["loc"][:-1]: i for i in found if i["type"] == "literal_error" and i["loc"][-1] == "kind"
+    }
+    meant = [i for i in found if not any(i["loc"][: len(branch)] == branch for branch in other)]
+    lines = [_line(issue, model) for issue in meant]
+    for place in dict.fromkeys(branch[:-1] for branch in other):
+        if not any(issue["loc"][: len(place)] == place for issue in meant):
+            tried = [i for branch, i in other.items() if branch[:-1] == place]
+            kinds = " | ".join(_choices(issue["ctx"]["expected"]) for issue in tried)
+            lines.append(f"{_key(place)}.kind: must be one of {kinds}, got {_shown(tried[0])}")
+    return lines
 
 
 def _line(issue: Any, model: type[BaseModel]) -> str:
-    path = [str(part) for part in issue["loc"]]
-    if len(path) > 1 and path[1] in _kinds():
-        path.pop(1)  # pydantic names the branch of a union
-    key, kind = clean(".".join(path)), issue["type"]
-    shown = clean(repr(issue["input"]))[:60]
+    key, kind, shown = _key(issue["loc"]), issue["type"], _shown(issue)
     if kind == "missing":
         return f"{key}: missing"
     if kind in ("extra_forbidden", "unexpected_keyword_argument"):
         keys = sorted(f.alias or k for k, f in model.model_fields.items())
-        there = f"; there are {', '.join(keys)}" if len(path) == 1 else ""
+        there = f"; there are {', '.join(keys)}" if len(issue["loc"]) == 1 else ""
         return f"{key}: not a key here{there}"
     if kind == "literal_error":
         return f"{key}: must be one of {_choices(issue['ctx']['expected'])}, got {shown}"
@@ -332,6 +337,18 @@ def _line(issue: Any, model: type[BaseModel]) -> str:
     if kind == "value_error":
         return f"{key}: {clean(str(issue['ctx']['error']))}"
     return f"{key}: {clean(issue['msg'])}, got {shown}"
+
+
+def _key(place: tuple[Any, ...]) -> str:
+    """Dotted, without the branches of unions, which pydantic names in between."""
+    path = [str(part) for part in place]
+    if len(path) > 1 and path[1] in _kinds():
+        path.pop(1)
+    return clean(".".join(p for p in path if p not in _CLASSES))
+
+
+def _shown(issue: Any) -> str:
+    return clean(repr(issue["input"]))[:60]
 
 
 def _choices(expected: str) -> str:

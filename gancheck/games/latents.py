@@ -237,7 +237,7 @@ def read(text: str) -> Latent:
     return factors[0] if len(factors) == 1 else product(*factors)
 
 
-_NUMBER = r"[-+]?[0-9.]+(?:e[-+]?[0-9]+)?"
+_NUMBER = r"[-+]?(?:[0-9]+\.?[0-9]*|\.[0-9]+)(?:e[-+]?[0-9]+)?"
 _WRITTEN = re.compile(
     rf"(normal|uniform|categorical)(?:\(({_NUMBER}(?:, *{_NUMBER})*)\))?(?: within ({_NUMBER}))?"
     r"\[([0-9]{1,7})\]"

@@ -84,7 +84,22 @@ class Optimiser:
                 raise ValueError(
                     f"{name!r} is no option of {self.kind}; it takes {', '.join(known)}"
                 )
-        self.over([torch.zeros(1, requires_grad=True)])
+        if not math.isfinite(self.lr):
+            raise ValueError(f"lr must be finite, got {self.lr}")
+        self._try()
+
+    def _try(self) -> None:
+        """A step of one number; some options are refused no sooner."""
+        probe = torch.zeros(1, requires_grad=True)
+        optimizer = self.over([probe])
+        probe.grad = torch.ones(1)
+        try:
+            optimizer.step()
+        except Exception as error:
+            reason = (str(error).splitlines() or [type(error).__name__])[0]
+            raise ValueError(
+                f"{self.kind} makes no step with {dict(self.options)}: {reason}"
+            ) from error
 
     def over(self, parameters: Iterable[Tensor]) -> torch.optim.Optimizer:
         """The optimiser of torch over these parameters.
