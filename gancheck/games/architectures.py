@@ -97,17 +97,22 @@ class DcganDiscriminator:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ResidualGenerator:
-    """The residual generator of SN-GAN, 32 pixels; see `residual_networks.residual_generator`."""
+    """The residual generator of SN-GAN; see `residual_networks.residual_generator`."""
 
+    size: int = 32
     latent: int = 128
     channels: int = 3
-    width: int = 256
+    width: int | None = None
     kind: Literal["residual"] = "residual"
 
     def __call__(self, generator: torch.Generator) -> nn.Module:
         """Build it with these initial weights."""
         return residual_networks.residual_generator(
-            generator=generator, latent=self.latent, channels=self.channels, width=self.width
+            self.size,
+            generator=generator,
+            latent=self.latent,
+            channels=self.channels,
+            width=self.width,
         )
 
 
@@ -115,14 +120,15 @@ class ResidualGenerator:
 class ResidualDiscriminator:
     """The spectrally normed one beside it; see `residual_networks.residual_discriminator`."""
 
+    size: int = 32
     channels: int = 3
-    width: int = 128
+    width: int | None = None
     kind: Literal["residual"] = "residual"
 
     def __call__(self, generator: torch.Generator) -> nn.Module:
         """Build it with these initial weights."""
         return residual_networks.residual_discriminator(
-            generator=generator, channels=self.channels, width=self.width
+            self.size, generator=generator, channels=self.channels, width=self.width
         )
 
 

@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+from itertools import pairwise
+
 import pytest
 import torch
 from scipy import stats
 from torch import nn
+from torch.nn import functional
 
+from gancheck.games import residual_networks
 from gancheck.games.networks import (
     Conditional,
     LinearScore,
@@ -178,23 +182,92 @@ def test_spectral_norm_holds_every_layer_to_one_and_leaves_the_global_stream_alo
     assert all(torch.equal(a, b) for a, b in zip(net.parameters(), again.parameters(), strict=True))
 
 
-def test_the_residual_pair_fits_together_and_its_discriminator_is_1_lipschitz_by_layer() -> None:
-    g = residual_generator(generator=rng(), latent=10, channels=3, width=4)
-    d = residual_discriminator(generator=rng(), channels=3, width=4)
+SIZES = (28, 32, 48, 64, 128)
+CHANNELS = {  # of pictures, before and after each block, as published; 28 is 32 with one doubling less
+    28: ((7, [256] * 3), [3, *[128] * 4], 2),
+    32: ((4, [256] * 4), [3, *[128] * 4], 2),
+    48: ((6, [512, 256, 128, 64]), [3, 64, 128, 256, 512, 1024], 4),
+    64: ((4, [1024, 512, 256, 128, 64]), [3, 64, 128, 256, 512, 1024], 5),
+    128: ((4, [1024, 1024, 512, 256, 128, 64]), [3, 64, 128, 256, 512, 1024, 1024], 5),
+}
+
+
+def convolution(inputs: int, outputs: int, kernel: int) -> int:
+    return kernel**2 * inputs * outputs + outputs
+
+
+@pytest.mark.parametrize("size", SIZES)
+def test_the_residual_pair_fits_together_and_every_layer_of_its_discriminator_is_held(
+    size: int,
+) -> None:
+    g = residual_generator(size, generator=rng(), latent=10, channels=2, width=2)
+    d = residual_discriminator(size, generator=rng(), channels=2, width=2)
     images = g(torch.randn(3, 10, generator=rng(1)))
-    assert images.shape == (3, 3, 32, 32)
+    assert images.shape == (3, 2, size, size)
+    assert images.abs().max() < 1
     assert d(images).shape == (3, 1)
     held = [m for m in d.modules() if hasattr(m, "parametrizations")]
-    assert len(held) == sum(isinstance(m, (nn.Conv2d, nn.Linear)) for m in d.modules()) == 11
-    with pytest.raises(ValueError, match="width must be at least 1, got 0"):
-        residual_generator(generator=rng(), width=0)
+    layers = [m for m in d.modules() if isinstance(m, (nn.Conv2d, nn.Linear))]
+    assert len(held) == len(layers)
+    # the fewest pixels of the discriminator: those of its last block
+    seen: list[int] = []
+    list(d.children())[-3].register_forward_hook(lambda _m, _i, out: seen.append(out.shape[-1]))
+    d(images)
+    assert seen == [size >> CHANNELS[size][2]]
 
 
-def test_the_residual_generator_at_its_papers_size_has_the_parameters_of_its_layers() -> None:
-    block = 2 * (9 * 256 * 256 + 256) + (256 * 256 + 256) + 2 * 2 * 256
-    stem = 128 * 4096 + 4096
-    end = 2 * 256 + 9 * 256 * 3 + 3
-    assert count(residual_generator(generator=rng())) == stem + 3 * block + end
+@pytest.mark.parametrize("size", SIZES)
+def test_the_residual_pair_has_the_parameters_of_the_published_layers(
+    size: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """At full width, so nothing is drawn: up to 33 million numbers are not looked at."""
+    monkeypatch.setattr(residual_networks, "_filled", lambda layer, *_, **__: layer)
+    monkeypatch.setattr(residual_networks, "spectrally_normed", lambda network, _: network)
+    (root, up), down, halvings = CHANNELS[size]
+    made = 128 * up[0] * root**2 + up[0] * root**2
+    for a, b in pairwise(up):  # two norms, 3 x 3, 3 x 3, and 1 x 1 beside them
+        made += 2 * a + 2 * b + convolution(a, b, 3) + convolution(b, b, 3) + convolution(a, b, 1)
+    made += 2 * up[-1] + convolution(up[-1], 3, 3)
+    judged = down[-1] + 1
+    for i, (a, b) in enumerate(pairwise(down)):
+        hidden = b if i == 0 else a
+        judged += convolution(a, hidden, 3) + convolution(hidden, b, 3)
+        judged += convolution(a, b, 1) if i < halvings or a != b else 0
+    assert count(residual_generator(size, generator=rng())) == made
+    assert count(residual_discriminator(size, generator=rng())) == judged
+
+
+def test_a_residual_block_is_its_formula_in_float64() -> None:
+    """The first block pools before its 1 x 1, the others after; by plain functions of the weights."""
+    d = residual_discriminator(64, generator=rng(), channels=1, width=2, dtype=torch.float64).eval()
+    x = torch.randn(2, 1, 64, 64, generator=rng(3), dtype=torch.float64)
+    first, second = d[0], d[1]
+
+    def apply(layer: nn.Module, h: torch.Tensor) -> torch.Tensor:
+        kernel = layer.weight.shape[-1]
+        return functional.conv2d(h, layer.weight, layer.bias, padding=kernel // 2)
+
+    h = functional.avg_pool2d(apply(first.conv2, apply(first.conv1, x).relu()), 2)
+    h = h + apply(first.beside, functional.avg_pool2d(x, 2))
+    assert torch.allclose(first(x), h, rtol=0, atol=1e-12)
+    assert second.conv1.weight.shape[:2] == (2, 2)
+    assert second.conv2.weight.shape[:2] == (4, 2)
+    y = apply(second.conv2, apply(second.conv1, h.relu()).relu()) + apply(second.beside, h)
+    assert torch.allclose(second(h), functional.avg_pool2d(y, 2), rtol=0, atol=1e-12)
+
+
+@pytest.mark.parametrize(
+    ("options", "says"),
+    [
+        ({"width": 0}, "width must be at least 1, got 0"),
+        ({"channels": -1}, "channels must be at least 1, got -1"),
+        ({"size": 256}, "size must be one of 28, 32, 48, 64, 128, got 256"),
+    ],
+)
+def test_a_residual_network_that_is_none_is_refused(options: dict[str, int], says: str) -> None:
+    for build in (residual_generator, residual_discriminator):
+        with pytest.raises(ValueError, match=says):
+            build(generator=rng(), **options)
 
 
 def test_a_conditional_generator_says_which_class_it_was_asked_for() -> None:
