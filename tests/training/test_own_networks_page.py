@@ -15,7 +15,7 @@ from gancheck.recipe_file import read_recipe
 from gancheck.sweep import read_sweep
 
 DOCS = Path(__file__).parents[2] / "docs"
-PAGE = DOCS / "own_training_loop.md"
+PAGE = DOCS / "own_networks.md"
 
 
 def test_every_block_of_the_page_runs_in_its_order(tmp_path: Path, monkeypatch, capsys) -> None:
