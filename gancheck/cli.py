@@ -1,7 +1,7 @@
 """The commands: prove, derive, train, sweep, diagnose, inspect, init, audit, compare, explain, doctor.
 
-Each imports what it needs inside itself, so that `--help` loads neither torch nor sympy. Results go
-to stdout, progress and errors to stderr. Exit codes: 0 completed; 1 completed, and a finding at or
+Each imports what it needs inside itself, so that `--help` loads neither torch nor sympy. A little
+over 400 lines, for options are declared where they are taken. Results go to stdout, progress and errors to stderr. Exit codes: 0 completed; 1 completed, and a finding at or
 above `--fail-on` (or a theorem that does not hold); 2 wrong use; 3 refused as unsafe or unreadable;
 4 stopped by its budget with a partial report; 130 interrupted.
 """
@@ -346,6 +346,8 @@ def compare(
         folders = [path.is_dir() for path in (first, second)]
         if any(folders) and not all(folders):
             one, other = (first, second) if folders[0] else (second, first)
+            if not other.exists():
+                raise ValueError(f"{other} is not there")
             raise ValueError(
                 f"{one} is a folder and {other} is not; give two folders with a result.json, or "
                 "two checkpoint files"

@@ -359,7 +359,7 @@ def test_the_wrong_folders_are_one_sentence_each(tmp_path: Path) -> None:
         (run, "was not diagnosed"),
         (empty, "holds no result.json"),
         (good / "result.json", "is a folder and"),
-        (tmp_path / "none", "is a folder and"),
+        (tmp_path / "none", "none is not there"),
     ):
         done = CliRunner().invoke(cli.app, ["compare", str(good), str(given_), "--out", str(empty)])
         assert done.exit_code == 2

@@ -2,13 +2,14 @@
 
 Tensors are matched by name, after a prefix that all names of one file share is cut off where that
 makes names meet. Equal means equal bit for bit. The distance of a layer is the Euclidean norm of
-what changed, and relative to the norm of the first file's layer; both in float64.
+what changed, and relative to the norm of the first file's layer; both in float64. Of a checkpoint
+of `gancheck train` the networks are compared, and neither optimisers nor random streams.
 """
 
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -29,6 +30,7 @@ __all__ = ["SCHEMA", "Comparison", "LayerDistance", "compare_files", "compare_te
 
 SCHEMA = "gancheck-weights-comparison/1"
 _SHOWN = 40  # layers in the text
+_STATE = ("opt_g.", "opt_d.", "memory.", "rng.")  # beside the networks of a run's checkpoint
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -67,6 +69,7 @@ class Comparison:
         cut: prefixes that were cut off the names of the first and of the second file.
         distance: of all matched real numbers together.
         relative: the same in units of the first file's norm; None where that is zero.
+        left_out: how many tensors of optimisers and random streams both files hold.
     """
 
     first: str
@@ -79,6 +82,7 @@ class Comparison:
     cut: tuple[str, str]
     distance: float
     relative: float | None
+    left_out: int = 0
 
     @property
     def same_weights(self) -> bool:
@@ -98,6 +102,7 @@ class Comparison:
             "distance": _finite(self.distance),
             "relative": _finite(self.relative),
             "cut": [plain(prefix) for prefix in self.cut],
+            "left_out": self.left_out,
             "only_first": [plain(key) for key in self.only_first],
             "only_second": [plain(key) for key in self.only_second],
             "misshapen": {plain(key): how for key, how in self.misshapen.items()},
@@ -120,6 +125,8 @@ class Comparison:
         if any(self.cut):
             names = " and ".join(repr(plain(prefix)) for prefix in self.cut if prefix)
             lines.append(f"  names were matched without the prefix {names}")
+        if self.left_out:
+            lines.append(f"  {self.left_out} tensors of optimisers and random streams are left out")
         moved = [layer for layer in self.layers if layer.equal < layer.tensors]
         still = len(self.layers) - len(moved)
         if moved:
@@ -163,12 +170,20 @@ def compare_files(first: str | Path, second: str | Path, *, limits: Limits = DEF
         index = examine(data, name=Path(path).name, limits=limits)
         found.append((index.sha256, build_tensors(data, select(index), limits=limits)))
     (sum_1, one), (sum_2, two) = found
-    return compare_tensors(
-        one,
-        two,
+    networks = [_networks(one), _networks(two)]
+    compared = compare_tensors(
+        *networks,
         names=(str(first), str(second)),
         same_file=None if sum_1 is None or sum_2 is None else sum_1 == sum_2,
     )
+    return replace(compared, left_out=len(one) + len(two) - sum(map(len, networks)))
+
+
+def _networks(tensors: dict[str, Tensor]) -> dict[str, Tensor]:
+    """Of a run's checkpoint what is no state of its training; any other file as it is."""
+    if not {"G", "D", "rng"} <= {name.partition(".")[0] for name in tensors}:
+        return tensors
+    return {name: t for name, t in tensors.items() if not name.startswith(_STATE)}
 
 
 def compare_tensors(

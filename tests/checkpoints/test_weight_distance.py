@@ -10,6 +10,7 @@ import pytest
 import torch
 from hypothesis import given
 from hypothesis import strategies as st
+from safetensors.torch import load_file
 from torch import Tensor
 from typer.testing import CliRunner
 
@@ -18,6 +19,7 @@ from gancheck.checkpoints.weight_distance import compare_files, compare_tensors
 from gancheck.cli import app
 from tests.checkpoints.hostile import saved
 from tests.checkpoints.test_pair import networks
+from tests.training.tiny import on_cpu, tiny
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -107,6 +109,27 @@ def test_files_are_compared_across_containers(tmp_path: Path) -> None:
     (tmp_path / "page.pth").write_bytes(b"<html>")
     with pytest.raises(Refused):
         compare_files(tmp_path / "a.pth", tmp_path / "page.pth")
+
+
+def test_of_a_run_the_networks_are_compared_and_not_the_state_of_its_training(
+    tmp_path: Path,
+) -> None:
+    """A counter of steps or a random stream would drown how far the networks moved."""
+    for seed in (0, 1):
+        on_cpu(tiny(), tmp_path / f"{seed}", steps=4, seed=seed)
+    files = [tmp_path / f"{seed}" / "checkpoints/step_00000004.safetensors" for seed in (0, 1)]
+    found = compare_files(*files)
+    one, two = (load_file(file) for file in files)
+    own = [k for k in one if k.startswith(("G.", "D."))]
+    apart, norm = (
+        math.sqrt(sum(float(t.double().square().sum()) for t in tensors))
+        for tensors in ([one[k] - two[k] for k in own], [one[k] for k in own])
+    )
+    assert found.distance == pytest.approx(apart, rel=1e-6)
+    assert found.relative == pytest.approx(apart / norm, rel=1e-6)
+    assert found.left_out == len(one) + len(two) - 2 * len(own)
+    assert f"{found.left_out} tensors of optimisers and random streams" in found.text()
+    assert found.to_dict()["left_out"] == found.left_out
 
 
 def test_names_of_a_stranger_are_plain_in_text_and_json() -> None:
