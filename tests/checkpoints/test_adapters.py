@@ -18,6 +18,7 @@ from gancheck.checkpoints.adapters import Match, adapter, matching
 from gancheck.checkpoints.blueprint import assemble
 from gancheck.checkpoints.parts import Part
 from gancheck.checkpoints.selection import select
+from gancheck.games.residual_networks import residual_discriminator
 from tests.checkpoints import published
 from tests.checkpoints.hostile import saved
 
@@ -108,6 +109,28 @@ def test_what_is_built_is_the_original_bit_for_bit(name: str, change: str, tmp_p
     original = network(name)
     (tmp_path / "w.pth").write_bytes(saved(CHANGES[change](original.state_dict())))
     assert same_output(built(name, tmp_path / "w.pth"), original, batch(name))
+
+
+@pytest.mark.parametrize("size", [28, 32, 48, 64, 128])
+def test_a_residual_discriminator_of_every_published_size_is_built_bit_for_bit(
+    size: int, tmp_path: Path
+) -> None:
+    """At 48 pixels the last block changes the channels and halves nothing."""
+    original = residual_discriminator(
+        size, generator=torch.Generator().manual_seed(size), width=2
+    ).eval()
+    file = tmp_path / "w.pth"
+    file.write_bytes(saved(original.state_dict()))
+    shape = (3, size, size)
+    match = adapter("sngan").match(select(read(file)), player=DISCRIMINATOR, shape=shape)
+    (words,) = (words for words in match.proposals if "global_sum_pool" in words)
+    made, _ = assemble(
+        words, match.order, load_tensors(file), shape=shape, hidden="relu", output="none"
+    )
+    x = torch.randn(3, *shape, generator=torch.Generator().manual_seed(1))
+    assert same_output(made, original, x)
+    wrong = adapter("sngan").match(select(read(file)), player=DISCRIMINATOR, shape=(3, 30, 30))
+    assert wrong.score == 0
 
 
 @pytest.mark.parametrize("name", ["examples_g", "dropout_d", "blocks_g", "dropped_out_d"])

@@ -3,7 +3,9 @@
 Generator: linear stem, blocks that double the pixels, norm, activation, 3 x 3 convolution.
 Discriminator: a first block, blocks that halve the pixels or keep them, activation, a sum or a mean
 over the pixels, one linear layer. As in the source a discriminator's block halves the pixels where
-it has a 1 x 1 convolution beside it. Conditional norms and projections are not built.
+it has a 1 x 1 convolution beside it, except the last one where the picture cannot be halved so often
+and it has the convolution because its channels change. Conditional norms and projections are not
+built.
 
 Source: Miyato et al. (2018), tables 4 and 5.
 """
@@ -158,7 +160,7 @@ def _discriminator(parts: Parts) -> _Found | None:
             blocks: list[Block] = blocks,
             inputs: int = order[-1].shape[1],
         ) -> list[tuple[str, ...]]:
-            down = [True, *(block.shortcut is not None for block in blocks[1:])]
+            down = _halving(blocks, shape[1])
             side = shape[1] >> sum(down)
             names = [
                 "residual_first",
@@ -176,6 +178,15 @@ def _discriminator(parts: Parts) -> _Found | None:
     return None
 
 
+def _halving(blocks: list[Block], side: int) -> list[bool]:
+    """Which blocks of a discriminator of pictures of that many pixels halve them."""
+    down = [True, *(block.shortcut is not None for block in blocks[1:])]
+    last = blocks[-1]
+    if side % 2 ** sum(down) and len(blocks) > 1 and last.first.shape[1] != last.second.shape[0]:
+        down[-1] = False  # a plain block needs its 1 x 1 too where it changes the channels
+    return down
+
+
 def _doublings(low: int, high: int) -> int:
     """How often `low` doubles to `high`; -1 where it does not."""
     ratio = high // low if low and high % low == 0 else 0
@@ -188,7 +199,7 @@ def _reaches(
     if len(shape) != 3 or shape[1] != shape[2]:
         return False
     if player == "discriminator":
-        down = 1 + sum(block.shortcut is not None for block in blocks[1:])
+        down = sum(_halving(blocks, shape[1]))
         return order[0].shape[1] == shape[0] and shape[1] % 2**down == 0
     channels = blocks[0].first.shape[1]
     stem = math.isqrt(order[0].shape[0] // channels)
