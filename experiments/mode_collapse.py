@@ -97,8 +97,7 @@ def planned(seeds: int, steps: int | None) -> list[dict[str, Any]]:
     with_trained = [
         {"part": "trained", "sharpness": k, "seed": seed, "length": length, "steps": own[length]}
         for seed in range(min(seeds, TRAINED_SEEDS))
-        for length in ("trained", "longer")
-        for k in TRAINED_AT
+        for k, length in (*((k, "trained") for k in TRAINED_AT), (TRAINED_AT[-1], "longer"))
     ]
     events = [
         {

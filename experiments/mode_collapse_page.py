@@ -258,11 +258,9 @@ def _trained(rows: Sequence[Row]) -> Part:
                     loss,
                     number_text(closed_form(loss, k), 2),
                     *(
-                        over_seeds(
-                            [r["measured"][loss] for r in chosen(rows, sharpness=k, length=length)],
-                            2,
-                        )
-                        for length in ("trained", "longer")
+                        over_seeds([r["measured"][loss] for r in own], 2) if own else "not asked"
+                        for length in updates
+                        for own in (chosen(rows, sharpness=k, length=length),)
                     ),
                 ]
                 for k in at
@@ -273,8 +271,8 @@ def _trained(rows: Sequence[Row]) -> Part:
         draw=partial(_trained_figure, rows),
         alt="Curvature of the split with a trained D, at each separation, beside the proved one",
         caption="Non-saturating curvature of the split by k. Dash: proved. Dots: one training each; "
-        "pale: four times the updates, a second look that was asked for after a first trial had "
-        "shown D's error and that decides nothing. In the table, medians over seeds with 95 % intervals.",
+        "pale: four times the updates at the largest k, a second look that was asked for after a "
+        "first trial had shown D's error, and that decides nothing. In the table, medians over seeds with 95 % intervals.",
     )  # fmt: skip
 
 
