@@ -13,6 +13,7 @@ import gzip
 import os
 import struct
 import zipfile
+import zlib
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -26,10 +27,12 @@ if TYPE_CHECKING:
 
     from torch import Tensor
 
-__all__ = ["fashion_mnist", "from_folder", "from_npz"]
+__all__ = ["fashion_mnist", "fashion_mnist_files", "from_folder", "from_npz"]
 
 _DEBIAN = Path("/usr/share/datasets/fashion-mnist")
 _PICTURES = {".png", ".jpg", ".jpeg", ".bmp", ".gif", ".webp", ".tif", ".tiff"}
+_DAMAGED = (OSError, EOFError, KeyError, RuntimeError, zlib.error, zipfile.BadZipFile)
+_SPOILT = (OSError, ValueError, TypeError, SyntaxError)  # what Pillow says of a broken picture
 _MAGIC = {1: 2049, 3: 2051}  # of IDX files of bytes with that many axes
 
 
@@ -37,7 +40,7 @@ def from_npz(path: str | Path) -> ArrayData:
     """Samples of an npz file: an array `images` or `data` [N, ...], and `labels` [N] if there.
 
     Bytes are scaled from 0..255 to [-1, 1]; floating-point numbers are taken as they are. Pictures
-    [N, h, w] get one channel, pictures with channels last get them first.
+    [N, h, w] get one channel, pictures with 1, 3 or 4 channels last get them first.
 
     Raises:
         FileNotFoundError: no such file.
@@ -47,15 +50,16 @@ def from_npz(path: str | Path) -> ArrayData:
     if not path.exists():
         raise FileNotFoundError(f"no data at {path}; write it with numpy.savez(path, images=array)")
     try:
-        with path.open("rb") as stream, np.load(stream, allow_pickle=False) as arrays:
+        with path.open("rb") as stream, _npz(stream) as arrays:
             have = list(arrays.files)
             name = next((n for n in ("images", "data") if n in have), None)
             if name is None:
                 raise ValueError(
                     f"{path} must hold an array images or data, it holds {', '.join(have) or 'none'}"
                 )
-            values, labels = arrays[name], arrays["labels"] if "labels" in have else None
-    except (OSError, EOFError, AttributeError, TypeError, KeyError, zipfile.BadZipFile) as error:
+            values = _array(arrays, name)
+            labels = _array(arrays, "labels") if "labels" in have else None
+    except (*_DAMAGED, _NoSamples) as error:
         raise ValueError(f"{path} is no npz file that can be read: {error}") from error
     return ArrayData(
         values=_channels_first(_scaled(values, str(path))),
@@ -67,7 +71,9 @@ def from_npz(path: str | Path) -> ArrayData:
 def from_folder(path: str | Path, *, size: int | None = None, grey: bool = False) -> ArrayData:
     """Pictures of a folder, in the order of their names, as [N, channels, h, w] in [-1, 1].
 
-    A folder of folders is taken as one class a folder, in the order of their names.
+    A folder of folders is taken as one class a folder, in the order of their names. Hidden files and
+    folders, and files that are not named like a picture, are passed over. Transparency is dropped;
+    16 bits are rounded to 8.
 
     Args:
         path: the folder.
@@ -77,14 +83,24 @@ def from_folder(path: str | Path, *, size: int | None = None, grey: bool = False
 
     Raises:
         FileNotFoundError: no such folder, or no picture in it.
-        ValueError: pictures of two sizes and no `size`, or a file that is no picture.
+        ValueError: pictures of two sizes and no `size`, a size below 1, a file that is no picture,
+            or pictures both in the folder and in folders of it.
     """
+    if size is not None and size < 1:
+        raise ValueError(f"size must be at least 1, got {size}")
     root = Path(path)
     if not root.is_dir():
         raise FileNotFoundError(f"no folder of pictures at {root}")
-    classes = sorted(p for p in root.iterdir() if p.is_dir())
-    files = [(p, i) for i, c in enumerate(classes) for p in _pictures(c)] if classes else []
-    files = files or [(p, 0) for p in _pictures(root)]
+    classes = sorted(p for p in root.iterdir() if p.is_dir() and not p.name.startswith("."))
+    own = [(p, 0) for p in _pictures(root)]
+    files = [(p, i) for i, c in enumerate(classes) for p in _pictures(c)]
+    if own and files:
+        raise ValueError(
+            f"{root} holds pictures ({own[0][0].name}) and folders of pictures "
+            f"({files[0][0].parent.name}): with classes each picture is in the folder of its own"
+        )
+    labels = torch.tensor([i for _, i in files]) if files else None
+    files = files or own
     if not files:
         raise FileNotFoundError(f"{root} holds no picture ({', '.join(sorted(_PICTURES))})")
     shots = [_picture(p, size, grey=grey) for p, _ in files]
@@ -95,7 +111,6 @@ def from_folder(path: str | Path, *, size: int | None = None, grey: bool = False
             f"{files[odd][0].name} is {_words(shots[odd])}; give size to bring them to one"
         )
     values = torch.from_numpy(np.stack(shots)).permute(0, 3, 1, 2).contiguous()
-    labels = torch.tensor([i for _, i in files]) if classes and files[0][0].parent != root else None
     return ArrayData(values=values, labels=labels, name=root.name)
 
 
@@ -115,25 +130,59 @@ def fashion_mnist(root: str | Path | None = None, *, size: int = 28) -> ArrayDat
     """
     if size not in (28, 32):
         raise ValueError(f"size must be 28 or 32, got {size}")
-    places = [Path(root)] if root is not None else []
-    own = os.environ.get("GANCHECK_DATA")
-    places += [Path(own), Path(own) / "fashion-mnist"] if own else []
-    places.append(_DEBIAN)
-    for place in places:
-        images, labels = (_there(place, f"train-{n}-ubyte") for n in ("images-idx3", "labels-idx1"))
-        if images is not None and labels is not None:
-            break
-    else:
+    found = fashion_mnist_files(root)
+    if found is None:
+        looked = ", ".join(map(str, _fashion_places(root)))
         raise FileNotFoundError(
             "Fashion-MNIST is not there; type: apt install dataset-fashion-mnist, or name the "
-            f"folder of its files in GANCHECK_DATA (looked in {', '.join(map(str, places))})"
+            f"folder of its files in GANCHECK_DATA (looked in {looked})"
         )
+    images, labels = found
     values = _scaled(_idx(images, 3), str(images))[:, None]
     if size == 32:
         values = torch.nn.functional.pad(values, (2, 2, 2, 2), value=-1.0)
     return ArrayData(
         values=values, labels=torch.from_numpy(_idx(labels, 1)).long(), name="fashion-mnist"
     )
+
+
+class _NoSamples(ValueError):
+    """Why a file that numpy opens holds no samples."""
+
+
+def _npz(stream: Any) -> Any:
+    try:
+        found = np.load(stream, allow_pickle=False)
+    except ValueError:  # numpy takes what it does not know for a pickle, and advises to load it
+        raise _NoSamples("it is of another format") from None
+    if isinstance(found, np.ndarray):
+        raise _NoSamples("it is one npy array; write it with numpy.savez(path, images=array)")
+    return found
+
+
+def _array(arrays: Any, name: str) -> np.ndarray:
+    try:
+        return arrays[name]
+    except ValueError as error:  # such as Python objects, which would have to be unpickled
+        raise _NoSamples(f"its array {name}: {error}") from None
+
+
+def fashion_mnist_files(root: str | Path | None = None) -> tuple[Path, Path] | None:
+    """Its pictures and its labels, in the first place that has both; None where none has."""
+    for place in _fashion_places(root):
+        images, labels = (_there(place, f"train-{n}-ubyte") for n in ("images-idx3", "labels-idx1"))
+        if images is not None and labels is not None:
+            return images, labels
+    return None
+
+
+def _fashion_places(root: str | Path | None) -> list[Path]:
+    own = os.environ.get("GANCHECK_DATA")
+    return [
+        *([] if root is None else [Path(root)]),
+        *([Path(own), Path(own) / "fashion-mnist"] if own else []),
+        _DEBIAN,
+    ]
 
 
 def _there(place: Path, name: str) -> Path | None:
@@ -158,13 +207,14 @@ def _scaled(values: np.ndarray, where: str) -> Tensor:
         return torch.from_numpy(values.astype(np.float32) / 127.5 - 1.0)
     if values.dtype.kind != "f":
         raise ValueError(f"{where} must hold bytes or floating-point numbers, got {values.dtype}")
-    return torch.from_numpy(np.ascontiguousarray(values, dtype=np.float32))
+    with np.errstate(over="ignore"):  # what float32 cannot hold is refused as infinite
+        return torch.from_numpy(np.ascontiguousarray(values, dtype=np.float32))
 
 
 def _channels_first(x: Tensor) -> Tensor:
     if x.ndim == 3:
         return x[:, None]
-    if x.ndim == 4 and x.shape[-1] in (1, 3) and x.shape[1] not in (1, 3):
+    if x.ndim == 4 and x.shape[-1] in (1, 3, 4) and x.shape[1] not in (1, 3, 4):
         return x.permute(0, 3, 1, 2).contiguous()
     return x
 
@@ -179,17 +229,18 @@ def _labels(labels: np.ndarray, count: int, path: Path) -> Tensor:
 
 
 def _pictures(folder: Path) -> Iterable[Path]:
-    return sorted(p for p in folder.iterdir() if p.suffix.lower() in _PICTURES)
+    named = (p for p in folder.iterdir() if p.suffix.lower() in _PICTURES)
+    return sorted(p for p in named if p.is_file() and not p.name.startswith("."))
 
 
 def _picture(path: Path, size: int | None, *, grey: bool) -> np.ndarray:
     """[h, w, channels] in [-1, 1], float32."""
-    from PIL import Image, UnidentifiedImageError
+    from PIL import Image
 
     try:
         with Image.open(path) as opened:
-            shot: Any = opened.convert("L" if grey else "RGB")
-    except (UnidentifiedImageError, OSError, ValueError) as error:
+            shot: Any = _of_bytes(opened).convert("L" if grey else "RGB")
+    except (*_SPOILT, Image.DecompressionBombError) as error:
         raise ValueError(f"{path} is no picture that can be read: {error}") from error
     if size is not None:
         side = min(shot.size)
@@ -198,6 +249,21 @@ def _picture(path: Path, size: int | None, *, grey: bool) -> np.ndarray:
         shot = middle.resize((size, size), Image.Resampling.BOX)
     values = np.asarray(shot, dtype=np.float32) / 127.5 - 1.0
     return values[..., None] if values.ndim == 2 else values
+
+
+def _of_bytes(shot: Any) -> Any:
+    """The picture with 8 bits a channel; Pillow's own conversion of wider ones cuts at 255.
+
+    Raises:
+        ValueError: numbers of no known range.
+    """
+    from PIL import Image
+
+    if shot.mode.startswith("I;16"):
+        return Image.fromarray(np.rint(np.asarray(shot) / 257.0).astype(np.uint8))
+    if shot.mode in ("I", "F"):
+        raise ValueError(f"its numbers (mode {shot.mode}) have no known range; save it with 8 bits")
+    return shot
 
 
 def _words(shot: np.ndarray) -> str:

@@ -27,6 +27,8 @@ def test_bytes_are_scaled_and_channels_come_first(tmp_path: Path) -> None:
     assert found.labels.tolist() == [2, 0, 1]
     np.savez(tmp_path / "b.npz", data=np.zeros((2, 5, 4, 3), dtype=np.float64))
     assert from_npz(tmp_path / "b.npz").values.shape == (2, 3, 5, 4)
+    np.savez(tmp_path / "b.npz", images=np.zeros((2, 5, 6, 4), dtype=np.uint8))
+    assert from_npz(tmp_path / "b.npz").values.shape == (2, 4, 5, 6)
     np.savez(tmp_path / "c.npz", data=np.full((2, 7), 3.0))
     assert from_npz(tmp_path / "c.npz").values.max().item() == 3.0
 
@@ -40,7 +42,11 @@ def test_bytes_are_scaled_and_channels_come_first(tmp_path: Path) -> None:
         ({"data": np.zeros((2, 2), dtype=np.int64)}, "must hold bytes or floating-point numbers"),
         ({"data": np.zeros((2, 2)), "labels": np.zeros(3, dtype=int)}, "must be 2 whole numbers"),
         ({"data": np.zeros((2, 2)), "labels": np.zeros(2)}, "must be 2 whole numbers"),
-        ({"data": np.array([None, None])}, "no npz file that can be read|Object arrays"),
+        (
+            {"data": np.array([None, None])},
+            r"a\.npz is no npz file .*: its array data: Object arrays",
+        ),
+        ({"data": np.full((2, 2), 1e300)}, "must be finite"),
     ],
 )
 def test_arrays_that_are_no_samples_are_one_sentence(tmp_path: Path, arrays, sentence) -> None:
@@ -55,9 +61,21 @@ def test_what_is_no_npz_is_one_sentence(tmp_path: Path) -> None:
     (tmp_path / "a.npz").write_bytes(b"PK\x03\x04 not a zip")
     with pytest.raises(ValueError, match="no npz file that can be read"):
         from_npz(tmp_path / "a.npz")
+    (tmp_path / "a.npz").write_bytes(b"junk")
+    with pytest.raises(ValueError, match=r"a\.npz is no npz .* it is of another format") as caught:
+        from_npz(tmp_path / "a.npz")
+    assert "pickle" not in str(caught.value)
     np.save(tmp_path / "one.npy", np.zeros((2, 2)))
-    with pytest.raises(ValueError, match="no npz file that can be read"):
+    with pytest.raises(
+        ValueError, match=r"one\.npy is no npz .* it is one npy array; write it with"
+    ):
         from_npz(tmp_path / "one.npy")
+    np.savez_compressed(tmp_path / "z.npz", data=np.random.default_rng(0).random((50, 50)))
+    damaged = bytearray((tmp_path / "z.npz").read_bytes())
+    damaged[200:400] = bytes(200)
+    (tmp_path / "z.npz").write_bytes(damaged)
+    with pytest.raises(ValueError, match=r"z\.npz is no npz file that can be read"):
+        from_npz(tmp_path / "z.npz")
 
 
 def picture(path: Path, colour: tuple[int, int, int], size: tuple[int, int]) -> None:
@@ -88,6 +106,49 @@ def test_pictures_of_two_sizes_are_refused_unless_a_size_is_given(tmp_path: Path
     (tmp_path / "c.png").write_bytes(b"no picture")
     with pytest.raises(ValueError, match=r"c\.png is no picture that can be read"):
         from_folder(tmp_path, size=4)
+
+
+@pytest.mark.parametrize("end", ["png", "tif"])
+def test_sixteen_bits_keep_their_range(tmp_path: Path, end: str) -> None:
+    from PIL import Image
+
+    values = np.array([[0, 257, 32896], [32896, 65278, 65535]], dtype=np.uint16)
+    Image.fromarray(values).save(tmp_path / f"a.{end}")
+    found = from_folder(tmp_path, grey=True).values
+    assert torch.allclose(found[0, 0], torch.from_numpy(values / 32767.5 - 1.0).float(), atol=1e-6)
+    assert torch.equal(from_folder(tmp_path).values, found.expand(1, 3, 2, 3))
+    Image.fromarray(np.zeros((2, 3), dtype=np.float32)).save(tmp_path / "a.tif")
+    with pytest.raises(ValueError, match=r"a\.tif is no picture .* \(mode F\) have no known range"):
+        from_folder(tmp_path)
+
+
+def test_what_is_hidden_or_no_file_is_no_picture_and_no_class(tmp_path: Path) -> None:
+    picture(tmp_path / "a.png", (255, 0, 0), (4, 4))
+    (tmp_path / "._a.png").write_bytes(b"what another system keeps beside a file")
+    (tmp_path / "folder.png").mkdir()
+    (tmp_path / ".thumbnails").mkdir()
+    picture(tmp_path / ".thumbnails/a.png", (0, 0, 0), (2, 2))
+    found = from_folder(tmp_path)
+    assert found.values.shape == (1, 3, 4, 4)
+    assert found.labels is None
+    picture(tmp_path / "folder.png/b.png", (0, 0, 0), (4, 4))
+    with pytest.raises(
+        ValueError, match=r"holds pictures \(a\.png\) and folders .*\(folder\.png\)"
+    ):
+        from_folder(tmp_path)
+
+
+def test_a_picture_too_large_to_be_one_and_a_size_below_one_are_one_sentence(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from PIL import Image
+
+    picture(tmp_path / "a.png", (0, 0, 0), (30, 30))
+    with pytest.raises(ValueError, match="size must be at least 1, got 0"):
+        from_folder(tmp_path, size=0)
+    monkeypatch.setattr(Image, "MAX_IMAGE_PIXELS", 400)
+    with pytest.raises(ValueError, match=r"a\.png is no picture .* exceeds limit of 800 pixels"):
+        from_folder(tmp_path, size=8)
 
 
 def test_an_empty_or_missing_folder_is_one_sentence(tmp_path: Path) -> None:
