@@ -8,7 +8,16 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from experiments import critic_slope, distance, gap, rotation, saturation, stability, true_ratio
+from experiments import (
+    critic_slope,
+    distance,
+    gap,
+    mode_collapse,
+    rotation,
+    saturation,
+    stability,
+    true_ratio,
+)
 from experiments.command import Experiment, run
 from gancheck.rendering.experiment_page import render_experiment_page
 from tests.rendering.test_report_page import Page
@@ -17,7 +26,7 @@ if TYPE_CHECKING:
     from collections.abc import Generator
 
 ROOT = Path(__file__).parents[2]
-MODULES = (rotation, saturation, stability, distance, critic_slope, gap, true_ratio)
+MODULES = (rotation, saturation, stability, distance, critic_slope, gap, true_ratio, mode_collapse)
 EXPERIMENTS = {module.EXPERIMENT.name: module.EXPERIMENT for module in MODULES}
 
 
@@ -35,6 +44,8 @@ def tiny(
         patch.setattr(stability, "RING8", {"r1": stability.RING8["r1"]})  # a second a method
         for name, less in (("ASKED", {}), ("LAWS", ("ring",)), ("SAMPLES", 500)):
             patch.setattr(true_ratio, name, less)
+        for name, less in (("BATCHES", 2), ("SIZE", 32), ("NULLS", 2)):
+            patch.setattr(mode_collapse, name, less)
         assert run(experiment, arguments(folder)) == 0
         yield experiment, folder
 
