@@ -33,7 +33,6 @@ _EXTRAS = (
 """Module, package, extra, what for; the extras of pyproject.toml that are no developer's."""
 
 _NEED = re.compile(r"([\w.-]+)\s*(?:>=\s*([\d.]+))?")
-_FASHION = Path("/usr/share/datasets/fashion-mnist")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -137,10 +136,19 @@ def _data() -> Iterator[Check]:
         there = Path(own).is_dir()
         detail = own if there else f"{own} is no folder"
         yield Check(group="data", name="GANCHECK_DATA", there=there, detail=detail)
-    there = _FASHION.is_dir()
+    if importlib.util.find_spec("torch") is None:
+        detail = "not looked for without torch"
+        yield Check(group="data", name="fashion-mnist", there=False, detail=detail)
+        return
+    from gancheck.games.data_files import fashion_mnist_files
+
+    found = fashion_mnist_files()
     lacking = "for fashion recipes; type: apt install dataset-fashion-mnist"
     yield Check(
-        group="data", name="fashion-mnist", there=there, detail=str(_FASHION) if there else lacking
+        group="data",
+        name="fashion-mnist",
+        there=found is not None,
+        detail=lacking if found is None else str(found[0].parent),
     )
 
 

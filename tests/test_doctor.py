@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 import torch
 
 from gancheck import doctor
+from gancheck.games import data_files
 
 if TYPE_CHECKING:
     import pytest
@@ -81,7 +82,7 @@ def test_what_is_missing_says_what_it_is_for_and_how_to_get_it(
     monkeypatch.setattr(
         importlib.util, "find_spec", lambda name: None if name == "sklearn" else real(name)
     )
-    monkeypatch.setattr(doctor, "_FASHION", tmp_path / "none")
+    monkeypatch.setattr(data_files, "_DEBIAN", tmp_path / "none")
     monkeypatch.setattr("shutil.which", lambda name: None)
     monkeypatch.setattr(torch.cuda, "is_available", lambda: False)
     monkeypatch.setenv("GANCHECK_DATA", str(tmp_path / "nowhere"))
@@ -92,6 +93,21 @@ def test_what_is_missing_says_what_it_is_for_and_how_to_get_it(
     assert "is no folder" in lacking["GANCHECK_DATA"].detail
     assert "the CPU does it all" in lacking["cuda"].detail
     assert set(lacking["cuda"].to_dict()) == {"group", "name", "there", "detail"}
+
+
+def test_data_are_looked_for_where_training_finds_them(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.setattr(data_files, "_DEBIAN", tmp_path / "none")
+    monkeypatch.setenv("GANCHECK_DATA", str(tmp_path))
+    own = tmp_path / "fashion-mnist"
+    own.mkdir()
+    (own / "train-images-idx3-ubyte.gz").write_bytes(b"")
+    assert not found()["fashion-mnist"].there  # pictures without labels are no set
+    (own / "train-labels-idx1-ubyte").write_bytes(b"")
+    check = found()["fashion-mnist"]
+    assert check.there
+    assert check.detail == str(own)
 
 
 def test_a_graphics_card_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
