@@ -56,6 +56,7 @@ gallery: $(VENV)/.ready
 	$(BIN)/python -m experiments.stability
 	$(BIN)/python -m experiments.distance
 	$(BIN)/python -m experiments.critic_slope
+	$(BIN)/python -m experiments.true_ratio
 	$(BIN)/python -m experiments.gap
 
 clean:

@@ -35,6 +35,15 @@ if TYPE_CHECKING:
 __all__ = ["answers_figure", "balance_figure", "distance_figure", "own_figure"]
 
 _LARGEST_GAP: Final = 10.0  # drawn; what an overfit critic of KL lacks reaches 1e15
+_LOWEST: Final = -0.2  # of B, drawn
+_SEEN: Final[Mapping[str, dict[str, Any]]] = {
+    "own": {
+        "marker": "o", "color": INK, "markersize": 6, "markerfacecolor": PAPER,
+        "markeredgewidth": 1.2, "zorder": 3,
+    },
+    "held out": {"marker": "o", "color": DISCRIMINATOR, "markersize": 4},
+    "below": {"marker": "v", "color": DISCRIMINATOR, "markersize": 4, "clip_on": False},
+}  # fmt: skip
 _MARKS: Final[Mapping[str, dict[str, Any]]] = {
     "sound": {"marker": "o", "color": DISCRIMINATOR, "markersize": 5},
     "undecided": {
@@ -130,20 +139,23 @@ def own_figure(rows: Sequence[Row], width_px: int) -> Figure:
     figure, axes = panels(width_px, len(settings), height=220)
     truth = rows[0]["measured"]["divergence"]
     for number, (ax, (width, steps)) in enumerate(zip(axes, settings, strict=True)):
+        marks: dict[str, list[tuple[float, float]]] = {"own": [], "held out": [], "below": []}
         for place, size in enumerate(sizes):
             own = chosen(rows, width=width, steps=steps, size=size)
             for k, row in enumerate(own):
                 m, x = row["measured"], place + 0.6 * ((k + 0.5) / len(own) - 0.5)
-                ax.plot(x, m["own"]["value"], "o", color=INK, markersize=6, markerfacecolor=PAPER,
-                        markeredgewidth=1.2, zorder=3)  # fmt: skip
-                ax.plot(x, max(m["value"], -0.2), "o" if m["value"] >= -0.2 else "v",
-                        color=DISCRIMINATOR, markersize=4, zorder=2, clip_on=False)  # fmt: skip
+                marks["own"].append((x, m["own"]["value"]))
+                inside = m["value"] >= _LOWEST
+                marks["held out" if inside else "below"].append((x, max(m["value"], _LOWEST)))
+        for name, points in marks.items():
+            if points:
+                ax.plot(*zip(*points, strict=True), linestyle="none", **_SEEN[name])
         reference(ax, truth, axis="y", text="JSD" if number == 0 else "")
         if number == 0:
             label(ax, -0.4, 0.68, "own sample", INK)
             label(ax, -0.4, 0.58, "held out", DISCRIMINATOR)
         ax.set_xlim(-0.5, len(sizes) - 0.5)
-        ax.set_ylim(-0.2, 0.74)
+        ax.set_ylim(_LOWEST, 0.74)
         set_ticks(ax, "x", range(len(sizes)), [str(size) for size in sizes])
         set_ticks(ax, "y", [-0.2, 0.0, 0.2, 0.4, 0.6])
         ax.grid(visible=True, axis="y")
@@ -163,8 +175,10 @@ def answers_figure(rows: Sequence[Row], width_px: int) -> Figure:
     ]  # fmt: skip
     top = 1.08 * max(max(x, y) for x, y, _ in points)
     ax.plot([0.0, top], [0.0, top], color=INK, linewidth=1.0, zorder=1)
-    for x, y, verdict in points:
-        ax.plot(x, y, linestyle="none", alpha=0.8, **_MARKS[verdict])
+    for verdict, mark in _MARKS.items():
+        own = [(x, y) for x, y, said in points if said == verdict]
+        if own:
+            ax.plot(*zip(*own, strict=True), linestyle="none", alpha=0.8, **mark)
     for axis in ("x", "y"):
         reference(ax, LINE, axis=axis)
         set_ticks(ax, axis, [k / 10 for k in range(int(10 * top) + 1)])

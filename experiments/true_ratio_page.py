@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from functools import partial
 from statistics import median
 from typing import TYPE_CHECKING, Any, Final
 
 from experiments.page_parts import chosen, over_seeds, seeds_of, together, versions_of
-from experiments.pairs import span
 from experiments.true_ratio_figures import balance_figure, distance_figure
 from experiments.true_ratio_rules import (
     above,
@@ -102,15 +102,16 @@ def page(rows: Sequence[Row], command: str) -> ExperimentPage:
     return ExperimentPage(
         question="Does a discriminator find the true density ratio, and what does its loss prove?",
         agreement=together([p.agreement for p in parts]),
-        headline=f"Held out, {len(runs) - high} of {len(runs)} discriminators stay at or below their "
-        f"divergence; on their own sample, {sum(map(exceeds, hardest(own)))} of {len(hardest(own))} of "
-        "the smallest do not.",
+        headline=f"Held out, {high or 'none'} of {len(runs)} discriminators "
+        f"{'is above its' if high in (0, 1) else 'are above their'} divergence beyond the sampling "
+        f"error; on their own sample, {sum(map(exceeds, hardest(own)))} of {len(hardest(own))} of the "
+        "smallest are above it.",
         claim=_CLAIM,
         theorems=THEOREMS,
         predicted=_PREDICTED,
         refuted_by=_REFUTED_BY,
         parts=parts,
-        conclusion=_conclusion(fresh, own, parts),
+        conclusion=_conclusion(fresh, own, other, parts),
         limits=_LIMITS,
         command=command,
         facts=_facts(rows),
@@ -257,7 +258,9 @@ def _excess(row: Row) -> float:
     return (m["value"] - m["divergence"]) / m["error"]
 
 
-def _conclusion(fresh: Sequence[Row], own: Sequence[Row], parts: Sequence[Part]) -> list[str]:
+def _conclusion(
+    fresh: Sequence[Row], own: Sequence[Row], other: Sequence[Row], parts: Sequence[Part]
+) -> list[str]:
     last = max(r["configuration"]["steps"] for r in fresh)
     laws = [law for (law,) in settings_of(fresh, "law")]
     best = [
@@ -265,9 +268,9 @@ def _conclusion(fresh: Sequence[Row], own: Sequence[Row], parts: Sequence[Part])
         for law in laws
     ]
     words = [
-        "**A held-out value is a proof; a training loss is none.** Of every discriminator the value on "
-        "fresh samples is at most the divergence, and what it lacks is the mean divergence between the "
-        "true odds and those it states."
+        "**A held-out value bounds the divergence; a training loss does not.** Of every discriminator "
+        "the value on fresh samples is at most the divergence, within its error, and what it lacks is "
+        "what the theory derives from the ratio that it states."
         if parts[1].agreement is Agreement.supported
         else "**Something is wrong:** a value beyond a proved bound is an error of the sample, of the "
         "density or of the proof.",
@@ -282,31 +285,38 @@ def _conclusion(fresh: Sequence[Row], own: Sequence[Row], parts: Sequence[Part])
             "confined to a sample state more than the JSD there. GC011 therefore reads no divergence "
             "from the training loss and gives a bound on fresh draws alone."
         )
-    off = [c for c in (*changes_with_steps(fresh, "law", "logit"), *changes_of_own(own))
-           if c.agreement is not Agreement.supported]  # fmt: skip
+    large = [r for r in other if "size" not in r["configuration"]]
+    changes = (
+        *changes_with_steps(fresh, "law", "logit"),
+        *changes_of_own(own),
+        *changes_with_steps(large, "loss", "posterior"),
+    )
+    off = [c for c in changes if c.agreement is not Agreement.supported]
     if off:
         words.append(
             "**Where it is not as predicted.** "
             + "; ".join(
-                f"{c.label}: {c.agreement} ({number_text(c.interval.value, 2)}, {span(c.interval)})"
+                f"{c.label}: {c.agreement}, {c.contrary} of {len(c.values)} seeds the other way"
                 for c in off
             )
-            + ". Of distances these are logarithms of ratios."
+            + ". At the level at which all comparisons of a part hold together, seeds as few as these "
+            "must agree without exception; more would tell, this page cannot."
         )
     return words
 
 
 def _short(row: Row) -> dict[str, Any]:
-    """A row for programs, to five digits; of what GC011 said, the verdicts."""
+    """A row for programs, to four digits; of what GC011 said, the verdicts."""
     c, m = row["configuration"], row["measured"]
     numbers = {k: _digits(v) for k, v in m.items() if isinstance(v, float)}
     own = {"own_value": _digits(m["own"]["value"])} if "own" in m else {}
-    said = {"said": " ".join(a["verdict"] for a in m["asked"][:4])} if "asked" in m else {}
-    return {**{k: v for k, v in c.items() if k != "samples"}, **numbers, **own, **said}
+    said = {"said": dict(Counter(a["verdict"] for a in m["asked"]))} if "asked" in m else {}
+    shared = ("samples", "times")
+    return {**{k: v for k, v in c.items() if k not in shared}, **numbers, **own, **said}
 
 
 def _digits(value: float) -> float:
-    return float(f"{value:.5g}")
+    return float(f"{value:.4g}")
 
 
 def _facts(rows: Sequence[Row]) -> list[tuple[str, str]]:

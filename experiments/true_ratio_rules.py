@@ -75,6 +75,11 @@ class Change:
             return Agreement.open
         return Agreement.supported if (low > 0.0) == self.rises else Agreement.contradicted
 
+    @property
+    def contrary(self) -> int:
+        """How many seeds did not go the way that was predicted."""
+        return sum(v <= 0.0 if self.rises else v >= 0.0 for v in self.values)
+
 
 def contrast(
     label: str,
@@ -258,7 +263,7 @@ class Answer:
         found: warnings among those.
         false_alarms: warnings of what is calibrated to the line.
         false_comfort: `sound` of what is not.
-        blind: `sound` where the stated posterior is on average more than the line from the truth.
+        blind: `sound` where the root mean square error of p/(p + q) is above the line.
         truths: true calibration errors, one a discriminator.
     """
 

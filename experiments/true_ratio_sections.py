@@ -195,8 +195,8 @@ def what_gc011_says(fresh: Sequence[Row], own: Sequence[Row], controls: Sequence
         f"doubled logit has the slope 1/2: {misses} of {of[2.0].asked} intervals at 99 % miss it; "
         "whether it is warned of is for its calibration error to say, which is near the line here "
         f"({range_of(of[2.0].truths)}). A constant logit is called sound {blind.verdicts['sound']} of "
-        f"{blind.asked} times, and {trained_blind} trained discriminators are, although p/(p + q) as "
-        f"they state it is {LINE:g} off on average: calibrated is not yet a density ratio.",
+        f"{blind.asked} times, and {trained_blind} trained discriminators are, although the root mean "
+        f"square error of their p/(p + q) is above {LINE:g}: calibrated is not yet a density ratio.",
         numbers=[
             Number(
                 label="warnings of the closed form",

@@ -77,5 +77,7 @@ def over(rows: Sequence[Row], name: str, digits: int = 3) -> str:
 
 
 def range_of(values: Sequence[float]) -> str:
-    """Least and largest."""
+    """Least and largest, or the one value there is."""
+    if min(values) == max(values):
+        return number_text(values[0], 3)
     return f"{number_text(min(values), 3)} to {number_text(max(values), 3)}"

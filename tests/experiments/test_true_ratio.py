@@ -248,8 +248,8 @@ def test_a_page_of_what_was_predicted_says_so() -> None:
     made = page(rows_with(), "x")
     assert [p.agreement for p in made.parts] == [Agreement.supported] * 5
     assert made.headline == (
-        "Held out, 360 of 360 discriminators stay at or below their divergence; on their own "
-        "sample, 10 of 10 of the smallest do not."
+        "Held out, none of 360 discriminators is above its divergence beyond the sampling error; "
+        "on their own sample, 10 of 10 of the smallest are above it."
     )
     assert not any("not as predicted" in words for words in made.conclusion)
 
