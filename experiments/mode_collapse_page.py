@@ -8,6 +8,13 @@ import math
 from functools import partial
 from typing import TYPE_CHECKING, Any, Final
 
+from experiments.mode_collapse_conclusion import (
+    COLLAPSING,
+    closed_form,
+    conclusion,
+    separations,
+    with_trained,
+)
 from experiments.mode_collapse_page_events import (
     LEFT_ALONE,
     LINES,
@@ -30,7 +37,6 @@ from gancheck.measures.figures import (
     x_title,
     y_title,
 )
-from gancheck.measures.medians import MedianInterval, median_interval
 from gancheck.rendering.experiment_page import Agreement, ExperimentPage, Number, Part, Table
 
 if TYPE_CHECKING:
@@ -39,11 +45,11 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
     from experiments.finished_runs import Row
+    from gancheck.measures.medians import MedianInterval
 
-__all__ = ["closed_form", "page"]
+__all__ = ["page"]
 
 THEOREMS: Final = ("collapse-direction-is-exponentially-flat",)
-COLLAPSING: Final = ("large steps", "frozen D")
 _ROUNDING: Final = 1e-12  # times k^2: two derivatives of numbers of size one that cancel to e^-k
 _COLOURS: Final = {"minimax": DISCRIMINATOR, "non-saturating": GENERATOR}
 
@@ -83,14 +89,6 @@ _LIMITS: Final = (
 )
 
 
-def closed_form(loss: str, k: float) -> float:
-    """The theorem's curvature, written again from its text."""
-    w = math.exp(-k)
-    if loss == "minimax":
-        return -3.0 * k**2 * w / (3.0 + w) ** 2
-    return -2.0 * k**2 * w * (3.0 - w**2) / ((1.0 + w) ** 2 * (3.0 + w) ** 2)
-
-
 def page(rows: Sequence[Row], command: str) -> ExperimentPage:
     """Everything the page says, from the rows of finished runs alone."""
     proved, trained = chosen(rows, part="proved"), chosen(rows, part="trained")
@@ -110,7 +108,7 @@ def page(rows: Sequence[Row], command: str) -> ExperimentPage:
         predicted=_PREDICTED,
         refuted_by=_REFUTED_BY,
         parts=parts,
-        conclusion=_conclusion(parts, trained),
+        conclusion=conclusion(trained, events),
         limits=_LIMITS,
         command=command,
         facts=_facts(rows),
@@ -206,15 +204,6 @@ def _proved(rows: Sequence[Row]) -> Part:
     )
 
 
-def _at_trained(rows: Sequence[Row]) -> list[float]:
-    return sorted({r["configuration"]["sharpness"] for r in rows})
-
-
-def _found(rows: Sequence[Row], k: float, length: str) -> MedianInterval:
-    values = [r["measured"]["non-saturating"] for r in chosen(rows, sharpness=k, length=length)]
-    return median_interval(values, level=1.0 - ERROR / len(_at_trained(rows)))
-
-
 def _holds(found: MedianInterval, truth: float) -> Agreement:
     if not math.isfinite(found.low):
         return Agreement.open
@@ -222,9 +211,9 @@ def _holds(found: MedianInterval, truth: float) -> Agreement:
 
 
 def _trained(rows: Sequence[Row]) -> Part:
-    at = _at_trained(rows)
+    at = separations(rows)
     level = f"{100.0 * (1.0 - ERROR / len(at)):.4g} %"
-    found = {k: _found(rows, k, "trained") for k in at}
+    found = {k: with_trained(rows, k, "trained") for k in at}
     agreed = {k: _holds(f, closed_form("non-saturating", k)) for k, f in found.items()}
     right = sum(a is Agreement.supported for a in agreed.values())
     updates = {
@@ -306,7 +295,7 @@ def _proved_figure(rows: Sequence[Row], width_px: int) -> Figure:
 @page_style()
 def _trained_figure(rows: Sequence[Row], width_px: int) -> Figure:
     figure, (ax,) = panels(width_px, 1, height=280, columns=1)
-    at = _at_trained(rows)
+    at = separations(rows)
     values: list[float] = []
     for place, k in enumerate(at):
         truth = closed_form("non-saturating", k)
@@ -327,18 +316,6 @@ def _trained_figure(rows: Sequence[Row], width_px: int) -> Figure:
     y_title(ax, "curvature of the split (linear within ±0.01)")
     x_title(ax, "k")
     return figure
-
-
-def _conclusion(parts: Sequence[Part], trained: Sequence[Row]) -> list[str]:
-    at = _at_trained(trained)[-1]
-    found = _found(trained, at, "trained").value / closed_form("non-saturating", at)
-    return [
-        "**The theorem is about one D.** With the exact one the split curves down and is flat; a "
-        f"peaked one turns the sign. A trained one has {number_text(found, 2)} times the proved "
-        f"curvature at k = {at:g}.",
-        f"**Of collapse in training** the statements stand as above: with large steps "
-        f"{parts[2].title.lower()}; with a D that stands still {parts[3].title.lower()}.",
-    ]
 
 
 def _facts(rows: Sequence[Row]) -> list[tuple[str, str]]:

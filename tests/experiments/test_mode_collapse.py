@@ -14,6 +14,7 @@ from torch import nn
 
 from experiments import mode_collapse
 from experiments.mode_collapse import perform, planned
+from experiments.mode_collapse_conclusion import closed_form
 from experiments.mode_collapse_events import Event, events_in, first_event, held_and_lost
 from experiments.mode_collapse_lines import (
     along,
@@ -24,7 +25,7 @@ from experiments.mode_collapse_lines import (
     spread_out,
     towards,
 )
-from experiments.mode_collapse_page import closed_form, page
+from experiments.mode_collapse_page import page
 from experiments.mode_collapse_statements import STATEMENTS, judged
 from experiments.mode_collapse_theorem import ExactLogit, PeakedLogit, split_curvature
 from gancheck import content
