@@ -112,6 +112,20 @@ def _devices() -> Iterator[Check]:
     if not count:
         why = "this torch is built without CUDA" if torch.version.cuda is None else "none is seen"
         yield Check(group="device", name="cuda", there=False, detail=f"{why}; the CPU does it all")
+    yield _processes()
+
+
+def _processes() -> Check:
+    """Whether several processes can train together, and over what they would talk."""
+    import torch.distributed as dist
+
+    there = dist.is_available() and dist.is_gloo_available()
+    over = "gloo and nccl" if there and dist.is_nccl_available() else "gloo"
+    detail = f"over {over}, for torchrun -m gancheck train"
+    lacking = "for torchrun -m gancheck train; this torch is built without torch.distributed"
+    return Check(
+        group="device", name="distributed", there=there, detail=detail if there else lacking
+    )
 
 
 def _engines() -> Iterator[Check]:

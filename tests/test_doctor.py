@@ -119,3 +119,15 @@ def test_a_graphics_card_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(torch.cuda, "get_device_name", lambda index: "A card")
     monkeypatch.setattr(torch.cuda, "get_device_properties", lambda index: Properties())
     assert found()["cuda:0"].detail == "A card, 80 GiB"
+
+
+def test_whether_several_processes_can_train_together_is_said(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    there = found()["distributed"]
+    assert there.there
+    assert there.detail.startswith("over gloo")
+    monkeypatch.setattr("torch.distributed.is_available", lambda: False)
+    lacking = found()["distributed"]
+    assert not lacking.there
+    assert "built without torch.distributed" in lacking.detail

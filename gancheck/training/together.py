@@ -44,12 +44,18 @@ def joined() -> Generator[Ranks]:
     """The processes that torchrun started, joined; `ALONE` where there is one or no torchrun.
 
     Raises:
+        ValueError: this torch cannot join them.
         RuntimeError: they cannot reach each other.
         Lost: inside, where another one ended.
     """
     if "TORCHELASTIC_RUN_ID" not in os.environ or os.environ["WORLD_SIZE"] == "1":
         yield ALONE
         return
+    if not (dist.is_available() and dist.is_gloo_available()):
+        raise ValueError(
+            "torchrun started several processes and this torch is built without torch.distributed; "
+            "train with one"
+        )
     from torch.distributed.rendezvous import rendezvous
 
     store, rank, count = next(iter(rendezvous("env://")))
