@@ -128,6 +128,16 @@ diagnostic = Diagnostic(
     ),
     headline="top_discriminator_fresh",
     threshold="warns where a bottom direction stays below −1 % of the top on fresh data",
+    followed={
+        "G, largest and smallest curvature on fresh data": (
+            "top_generator_fresh",
+            "bottom_generator_fresh",
+        ),
+        "D, largest and smallest curvature on fresh data": (
+            "top_discriminator_fresh",
+            "bottom_discriminator_fresh",
+        ),
+    },
     labels={
         "top_generator": "G, largest",
         "top_generator_fresh": "the same direction, fresh data",

@@ -202,6 +202,10 @@ diagnostic = Diagnostic(
     ),
     headline="saturated_share",
     threshold="samples with d < 0.01; warns significantly above 25 %, by Holm",
+    followed={
+        "generator gradient, non-saturating / saturating": ("gradient_ratio",),
+        "generated with d < 0.01": ("saturated_share",),
+    },
     labels={
         "gradient_ratio": "gradient norms, non-saturating / saturating, minibatch",
         "ratio_of_means": "E(1 − d) / E d",

@@ -178,11 +178,16 @@ def parse_bytes(text: str | None) -> int | None:
     return int(float(match[1]) * _BYTES[match[2].upper()])
 
 
-def gallery(game: Game, *, seed: int = 0) -> Gallery:
+def gallery(game: Game, *, seed: int = 0, count: int = _POINTS) -> Gallery:
     """The first generated samples of a seed beside real ones, as images or points of the plane.
 
     Images: a square number of grey values a sample (flat or with image axes), scaled to 0..1 by
     the range of the real data.
+
+    Args:
+        game: whose samples.
+        seed: of the latents and of the real samples.
+        count: how many of each are drawn.
 
     Raises:
         NotApplicable: an analytic game, or samples that are neither images nor points.
@@ -191,8 +196,8 @@ def gallery(game: Game, *, seed: int = 0) -> Gallery:
     if game.analytic:
         raise NotApplicable("an analytic game has no samples")
     limit = game.data.size
-    fake = _host(game.draw_samples(_POINTS, seed=seed))
-    real = _host(game.draw_real(_POINTS if limit is None else min(_POINTS, limit), seed=seed))
+    fake = _host(game.draw_samples(count, seed=seed))
+    real = _host(game.draw_real(count if limit is None else min(count, limit), seed=seed))
     note = f"the first samples of seed {seed}, not selected"
     if fake.shape[1] == 2:
         return Gallery(kind="points", generated=fake, real=real, note=note)

@@ -10,12 +10,17 @@ import json
 import shlex
 from enum import StrEnum
 from pathlib import Path  # noqa: TC003 (typer reads annotations)
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from gancheck.cli_endings import answering, progress
 from gancheck.cli_options import Device, Json  # noqa: TC001
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from gancheck.games.recipe import Recipe
 
 __all__ = ["doctor", "sweep", "train"]
 
@@ -105,12 +110,10 @@ def train(
         if out is None:
             raise ValueError("--out must name the run directory to make")
         with training_bar(f"training {chosen.name}") as advance:
-            train_recipe(
+            run = train_recipe(
                 chosen,
                 out,
-                loss=loss,
-                steps=steps,
-                seed=seed,
+                **_said(chosen, changes, loss=loss, steps=steps, seed=seed),
                 device=device,
                 precision=None if precision is None else precision.value,
                 compiled=compiled or None,  # a run that is resumed knows what it was begun with
@@ -122,7 +125,18 @@ def train(
                 callbacks=[advance, *(logger(name, out) for name in log or ())],
                 ranks=ranks,
             )
+        if run.watched:
+            typer.echo(f"watched: {run.watched}")
         typer.echo(f"trained: {out}\nnext:    gancheck diagnose {shlex.quote(str(out))}")
+
+
+def _said(chosen: Recipe, changes: Mapping[str, str], **given: Any) -> dict[str, Any]:
+    """What `--set` says counts like an option of its own: a run that goes on would overlook it."""
+    given["checkpoint_every"] = None
+    return {
+        key: getattr(chosen, key) if value is None and key in changes else value
+        for key, value in given.items()
+    }
 
 
 def _print_recipes(*, as_json: bool) -> None:

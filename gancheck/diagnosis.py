@@ -253,6 +253,8 @@ class Diagnostic:
         labels: quantity name -> words on the page.
         tests: name of a p-value -> words on the page; names stand for themselves where not given.
         threshold: the rule in words, for the card.
+        followed: title -> names of quantities that are drawn together over training; the headline
+            where not given.
         definition: what stands folded under the finding.
         level: what it needs: a `game` that can be played, or the `weights` of its players alone.
     """
@@ -268,6 +270,7 @@ class Diagnostic:
     definition: Definition
     labels: Mapping[str, str] = field(default_factory=dict)
     tests: Mapping[str, str] = field(default_factory=dict)
+    followed: Mapping[str, Sequence[str]] = field(default_factory=dict)
     announces: bool = False
     admits: Callable[..., None] | None = None
     stand_in: str = ""
@@ -327,6 +330,7 @@ class Report:
         history: training metrics by step, one dict a row; empty where there is none.
         looks: what was measured during training, one dict a number: step, code, verdict, quantity,
             value, low, high.
+        sampled: samples of some moments of training, by step; for the page alone.
         stamped: whether seconds and `provenance["stamp"]` (date, device) are written and shown;
             without them the same findings are the same bytes.
     """
@@ -339,6 +343,7 @@ class Report:
     history: Sequence[Row] = ()
     stamped: bool = False
     looks: Sequence[Row] = ()
+    sampled: Sequence[tuple[int, Gallery]] = ()
 
     @property
     def not_run(self) -> list[str]:

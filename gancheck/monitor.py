@@ -32,6 +32,7 @@ if TYPE_CHECKING:
 
     from torch import Tensor
 
+    from gancheck.diagnosis import Gallery
     from gancheck.games.game import Game
 
 __all__ = ["WATCHED", "WATCH_PLAN", "Monitor", "check_schedule"]
@@ -39,12 +40,15 @@ __all__ = ["WATCHED", "WATCH_PLAN", "Monitor", "check_schedule"]
 WATCHED = ("GC004", "GC006", "GC005", "GC003", "GC001")
 """What is looked at where nothing else is chosen: signal, coverage, bridges, rotation, curvature."""
 
-WATCH_PLAN = Plan(batch_size=64, samples=2000, probes=8, products=150)
-"""Less evidence than a report's, so that a look costs seconds."""
+WATCH_PLAN = Plan(batch_size=64, samples=2000, probes=8, products=400)
+"""Less evidence than a report's, so that a look costs seconds; the products suffice to find both ends
+of a small network's spectrum and to meet them again on fresh data."""
 
-_UNKNOWN = 2.0  # seconds that a diagnostic is taken for before it has been seen once
+_UNKNOWN = 2.0  # seconds that a diagnostic is taken for before any has been seen
 _MARGIN = 1.5  # a look may take longer than the longest of late
 _FORGETS = 0.9  # of the longest, a look: compilers and caches make the first ones long
+_KEPT = 16  # moments of which samples are kept; of more, every second is dropped
+_SHOWN = 500  # points, or images, that are kept of one moment
 
 
 def check_schedule(every: int, max_overhead: float | None) -> None:
@@ -109,6 +113,7 @@ class Monitor:
         self._cost: dict[str, float] = {}
         self._findings: dict[str, Finding] = {}
         self._rows: list[dict[str, Any]] = []
+        self._sampled: dict[int, Gallery] = {}
         self._recent: list[Tensor] = []
         self._turn, self._steps = 0, 0
         self._last: int | None = None
@@ -122,10 +127,12 @@ class Monitor:
             real: the real batch of the step. The latest of them, up to the plan's samples, then
                 stand for the data instead of the game's own.
         """
+        start = self._clock()
         at = self._steps if step is None else step
         self._steps = at + 1
-        if real is not None:
+        if real is not None and not self._idle:
             self._remember(real)
+        self._spent += self._clock() - start
         if self._idle or at % self._every or at == self._last:
             return
         self._last = at
@@ -162,6 +169,7 @@ class Monitor:
             title=f"watched until step {max(self._steps - 1, 0)}",
             complete=all(c in self._findings for c in self._codes),
             looks=self.history,
+            sampled=list(self._sampled.items()),
             provenance={
                 "watched_every": self._every,
                 "max_overhead": self._share,
@@ -172,8 +180,10 @@ class Monitor:
         )
 
     def __str__(self) -> str:
+        count = len({r["step"] for r in self._rows})
+        said = f"{self.verdict} after {count} look{'s' * (count != 1)}" if count else "no look yet"
         return (
-            f"{self.verdict} after {len({r['step'] for r in self._rows})} looks; overhead "
+            f"{said}; overhead "
             f"{100 * self.overhead:.1f} % of training"
             + ("" if self._share is None else f", at most {100 * self._share:g} % asked")
         )
@@ -182,7 +192,8 @@ class Monitor:
         if self._share is None:
             return True
         trained = self._clock() - self._begun - self._spent
-        expected = _MARGIN * self._cost.get(code, _UNKNOWN)
+        unseen = max(_UNKNOWN, *self._cost.values(), 0.0)  # a slow machine is slow for all of them
+        expected = _MARGIN * self._cost.get(code, unseen)
         return self._spent + expected <= self._share * trained
 
     def _look(self, code: str, at: int) -> None:
@@ -194,7 +205,9 @@ class Monitor:
             torch.autocast(kind, enabled=False),
         ):
             try:
-                finding = diagnose(self._game(), codes=[code], plan=self._plan).findings[0]
+                looked = diagnose(self._game(), codes=[code], plan=self._plan)
+                finding = looked.findings[0]
+                self._keep_samples(looked.gallery, at)
             except NotFinite as reason:
                 finding = content.diagnostics()[code].not_finite(reason)
             except (ValueError, ArithmeticError, RuntimeError) as error:  # such as memory
@@ -227,6 +240,18 @@ class Monitor:
             with self._log.open("a") as file:
                 for row in rows:
                     file.write(json.dumps(without_nan(row)) + "\n")
+
+    def _keep_samples(self, gallery: Gallery | None, at: int) -> None:
+        """A few samples of each moment, of ever sparser moments but always of the first."""
+        if gallery is None or at in self._sampled:
+            return
+        self._sampled[at] = replace(
+            gallery, generated=gallery.generated[:_SHOWN], real=gallery.real[:_SHOWN], nearest=None
+        )
+        if len(self._sampled) > _KEPT:
+            for step in sorted(self._sampled)[1::2]:
+                if step != at:
+                    del self._sampled[step]
 
     def _game(self) -> Game:
         """The game, on the real samples that were handed in where some were.

@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any
 import torch
 
 from gancheck.adam_state import adam_state
+from gancheck.diagnosis import NotApplicable
 from gancheck.games.data import ArrayData
 from gancheck.games.recipe import Recipe
 from gancheck.recipe_file import from_written, read_recipe
@@ -34,7 +35,7 @@ if TYPE_CHECKING:
     from torch import nn
 
     from gancheck.adam_state import AdamState
-    from gancheck.diagnosis import Plan, Report
+    from gancheck.diagnosis import Gallery, Plan, Report
     from gancheck.games.batch import EarlierPoint
     from gancheck.games.data import Sampler
     from gancheck.games.game import Game
@@ -45,6 +46,7 @@ if TYPE_CHECKING:
 
 __all__ = ["Run", "diagnose_run", "load_run", "recipe_of_run", "train_recipe"]
 
+_SAMPLES = 500  # drawn of each checkpoint for the page
 _CHOSEN = ("loss", "seed", "steps", "checkpoint_every")
 _WRITTEN = {f.name for f in fields(Recipe)} | {"schema"}
 
@@ -66,6 +68,7 @@ class Run:
         earlier: where the players stood at the first checkpoint; None where that is this one.
         configuration: run.json's.
         history: rows of metrics.jsonl up to that step.
+        watched: what looking at it cost while it was trained, in words; empty where nobody looked.
     """
 
     directory: Path
@@ -80,6 +83,7 @@ class Run:
     earlier: EarlierPoint | None
     configuration: Mapping[str, Any]
     history: Sequence[dict[str, Any]]
+    watched: str = ""
 
     @property
     def latent(self) -> Latent:
@@ -212,7 +216,8 @@ def train_recipe(
         force=force,
         ranks=ranks,
     )
-    return load_run(out, recipe=None if recipe.declared else recipe, load=load)
+    run = load_run(out, recipe=None if recipe.declared else recipe, load=load)
+    return run if watch is None else replace(run, watched=str(watch))
 
 
 def recipe_of_run(directory: str | Path) -> Recipe:
@@ -344,7 +349,33 @@ def diagnose_run(
         },
     )
     looks = [row for row in RunDirectory(directory).looks() if row["step"] <= run.step]
-    return replace(report, history=run.history, looks=looks)
+    return replace(report, history=run.history, looks=looks, sampled=_on_the_way(run, plan))
+
+
+def _on_the_way(run: Run, plan: Plan | None) -> list[tuple[int, Gallery]]:
+    """Samples of a few checkpoints up to this one, of one seed; without those that give none."""
+    from gancheck.audit import gallery
+    from gancheck.rendering.on_the_way import few
+
+    files = RunDirectory(run.directory)
+    where = next(run.generator.parameters()).device
+    out: list[tuple[int, Gallery]] = []
+    for step in few([s for s in files.steps() if s <= run.step]):
+        state = State.fresh(run.recipe, seed=run.recipe.seed, device=where)
+        try:
+            state.restore(files.load(step), random=False)
+            then = replace(
+                run,
+                generator=state.generator,
+                discriminator=state.discriminator,
+                generator_adam=None,
+                discriminator_adam=None,
+                earlier=None,
+            )
+            out.append((step, gallery(then.game(), seed=plan.seed if plan else 0, count=_SAMPLES)))
+        except (NotApplicable, Refused, ValueError):  # NaN, damaged, or neither points nor images
+            continue
+    return out
 
 
 def _recipe_of(

@@ -67,3 +67,7 @@ class Watch:
                 game, every=self._every, max_overhead=self._share, log=self._run.diagnoses
             )
         self._monitor.step(now.step)
+
+    def __str__(self) -> str:
+        """What it saw and cost; empty before the first step."""
+        return "" if self._monitor is None else str(self._monitor)

@@ -198,6 +198,9 @@ def test_looks_on_the_way_change_no_byte_of_the_run_and_are_in_its_report(tmp_pa
     plan = Plan(batch_size=8, samples=100, gradient_batch=8)
     report = diagnose_run(tmp_path / "seen", plan=plan, codes=["GC004"])
     assert report.looks == rows
+    assert [step for step, _ in report.sampled] == [0, 15, 30, 40]  # its checkpoints
+    first = load_run(tmp_path / "seen", step=0).game().draw_samples(500, seed=0)
+    assert report.sampled[0][1].generated == pytest.approx(first.double().numpy())
     assert "What was measured while it was trained" in render_report(report)
 
 

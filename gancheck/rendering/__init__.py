@@ -14,6 +14,7 @@ from gancheck.rendering.examined import examined
 from gancheck.rendering.facts import facts
 from gancheck.rendering.files import csv_text, write_whole
 from gancheck.rendering.markdown import markdown
+from gancheck.rendering.on_the_way import samples_on_the_way
 from gancheck.rendering.page import json_twin, render
 from gancheck.rendering.report_view import (
     actions,
@@ -81,6 +82,7 @@ def render_report(report: Report, *, diagnostics: Mapping[str, Diagnostic] | Non
         sections=said,
         history=history(report),
         watched=watched(report, known),
+        sampled=samples_on_the_way(report.sampled),
         facts=[fact for fact in facts(provenance(report)) if fact[0] != "command"],
         not_run=report.not_run,
         unread=[file for file in examined(report) if file.unread],

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
     from gancheck.diagnosis import Gallery
 
-__all__ = ["GalleryView", "point_panels", "view"]
+__all__ = ["GalleryView", "image_row", "point_panels", "view"]
 
 _STRIP: Final = 24
 _PAIRS: Final = 12
@@ -103,6 +103,19 @@ def point_panels(real: Any, generated: Mapping[str, Any], *, prefix: str) -> Mar
         title = clean(name)
         panels.append(_panel(title, f"c-{kind}", f"{len(shown)} points: {title}", path))
     return Markup('<div class="clouds">{}</div>').format(Markup("").join(panels))
+
+
+def image_row(images: Any, label: str) -> Markup:
+    """Images beside each other, as many as are given.
+
+    Args:
+        images: [n, h, w] in 0..1, ink high.
+        label: what they are, for who cannot see them.
+
+    Raises:
+        ValueError: an array of another shape.
+    """
+    return _row(_images(images), label)
 
 
 def _planar(points: Any, name: str) -> np.ndarray:

@@ -1,4 +1,4 @@
-"""How did the measured numbers go while the game was trained? One small panel a diagnostic."""
+"""How did the measured numbers go while the game was trained? A small panel or two a diagnostic."""
 
 from __future__ import annotations
 
@@ -30,14 +30,15 @@ if TYPE_CHECKING:
 __all__ = ["looks_figure", "series", "watched"]
 
 _HEIGHT: Final = 170
-_PANELS: Final = 6
+_PANELS: Final = 8
+_DECADES: Final = 100.0  # from the smallest to the largest of a panel that has a logarithmic scale
 
 Point = tuple[float, float, float, float]
 """Step, value, low, high."""
 
 
 def watched(report: Report, known: Mapping[str, Diagnostic]) -> Drawn | None:
-    """The panels twice, for a wide and a narrow page; None where nobody looked more than once."""
+    """The panels twice, for a wide and a narrow page; None where nothing was seen twice."""
     drawn = series(report.looks, known)
     if not drawn:
         return None
@@ -51,34 +52,44 @@ def watched(report: Report, known: Mapping[str, Diagnostic]) -> Drawn | None:
 
 def series(
     looks: Sequence[Mapping[str, Any]], known: Mapping[str, Diagnostic]
-) -> dict[str, list[Point]]:
-    """Of each diagnostic that looked at least twice, the number that its card would show.
+) -> dict[str, list[list[Point]]]:
+    """What each diagnostic follows, where it was seen at least twice.
 
     Args:
         looks: rows of `Report.looks`.
-        known: code -> diagnostic, for names.
+        known: code -> diagnostic, for what it follows and for names.
 
     Returns:
-        Title -> points in the order of the steps; at most six panels.
+        Title -> curves, each of points in the order of the steps; at most eight panels.
     """
-    out: dict[str, list[Point]] = {}
+    out: dict[str, list[list[Point]]] = {}
     for code in dict.fromkeys(str(row.get("code")) for row in looks):
-        diagnostic = known.get(code)
         own = [row for row in looks if row.get("code") == code and "quantity" in row]
-        there = {row["quantity"] for row in own}
-        wanted = (diagnostic.headline, diagnostic.stand_in) if diagnostic else tuple(there)[:1]
-        name = next((n for n in wanted if n in there), None)
-        if name is None:
-            continue
-        points = [_point(row) for row in own if row["quantity"] == name]
-        points = [p for p in points if math.isfinite(p[0]) and math.isfinite(p[1])]
-        if len(points) > 1 and len(out) < _PANELS:
-            words = diagnostic.labels.get(name, name) if diagnostic else name
-            out[f"{code} {words}".replace("_", " ")] = sorted(points)
+        there = list(dict.fromkeys(str(row["quantity"]) for row in own))
+        for title, names in _followed(known.get(code), there).items():
+            curves = [_curve(own, name) for name in names]
+            curves = [curve for curve in curves if len(curve) > 1]
+            if curves and len(out) < _PANELS:
+                out[f"{code} {title}".replace("_", " ")] = curves
     return out
 
 
-def looks_figure(drawn: Mapping[str, Sequence[Point]], width_px: int) -> Figure:
+def _followed(diagnostic: Diagnostic | None, there: Sequence[str]) -> Mapping[str, Sequence[str]]:
+    """Title -> quantities: those that it follows, else the one that its card would show."""
+    if diagnostic is None:
+        return {name: [name] for name in there[:1]}
+    if diagnostic.followed:
+        return diagnostic.followed
+    name = next((n for n in (diagnostic.headline, diagnostic.stand_in) if n in there), None)
+    return {} if name is None else {diagnostic.labels.get(name, name): [name]}
+
+
+def _curve(own: Sequence[Mapping[str, Any]], name: str) -> list[Point]:
+    points = (_point(row) for row in own if row["quantity"] == name)
+    return sorted(p for p in points if math.isfinite(p[0]) and math.isfinite(p[1]))
+
+
+def looks_figure(drawn: Mapping[str, Sequence[Sequence[Point]]], width_px: int) -> Figure:
     """The panels, two beside each other where there is room."""
     columns = 2 if width_px >= WIDE and len(drawn) > 1 else 1
     rows = math.ceil(len(drawn) / columns)
@@ -87,22 +98,34 @@ def looks_figure(drawn: Mapping[str, Sequence[Point]], width_px: int) -> Figure:
             width_px, _HEIGHT * rows, rows=rows, columns=columns, squeeze=False
         )
         axes: list[Axes] = list(grid.flat)
-        for ax, (title, points) in zip(axes, drawn.items(), strict=False):
-            _panel(ax, title, points)
+        for ax, (title, curves) in zip(axes, drawn.items(), strict=False):
+            _panel(ax, title, curves)
         for ax in axes[len(drawn) :]:
             ax.set_axis_off()
     return figure
 
 
-def _panel(ax: Any, title: str, points: Sequence[Point]) -> None:
-    steps = [p[0] for p in points]
-    for step, _, low, high in points:
-        ax.plot([step, step], [low, high], color=MUTED, linewidth=1.2, zorder=1)
-    ax.plot(steps, [p[1] for p in points], "o-", color=INK, markersize=3.5, linewidth=1.2)
+def _panel(ax: Any, title: str, curves: Sequence[Sequence[Point]]) -> None:
+    for points in curves:
+        for step, _, low, high in points:
+            ax.plot([step, step], [low, high], color=MUTED, linewidth=1.2, zorder=1)
+        ax.plot(
+            [p[0] for p in points],
+            [p[1] for p in points],
+            "o-",
+            color=INK,
+            markersize=3.5,
+            linewidth=1.2,
+        )
+    lowest = min(p[2] for points in curves for p in points)
+    highest = max(p[3] for points in curves for p in points)
+    if lowest > 0.0 and highest / lowest > _DECADES:
+        ax.set_yscale("log")
     bottom, top = ax.get_ylim()
     ticks = [t for t in ax.get_yticks() if bottom <= t <= top]
     set_ticks(ax, "y", ticks[:: max(1, math.ceil(len(ticks) / 5))])
-    set_ticks(ax, "x", [steps[0], steps[-1]])
+    steps = [p[0] for points in curves for p in points]
+    set_ticks(ax, "x", [min(steps), max(steps)])
     ax.grid(visible=True, axis="y")
     y_title(ax, title)
     x_title(ax, "step")

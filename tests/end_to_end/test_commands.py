@@ -56,6 +56,20 @@ def pair(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder
 
 
+def test_a_watched_training_says_what_looking_cost_and_a_longer_one_goes_on(
+    tmp_path: Path,
+) -> None:
+    words = ("train", "dirac", "--out", tmp_path / "a", "--device", "cpu", "--set")
+    first = run(*words, "steps=3", "--diagnose-every", "3")
+    assert "watched: " in first.stdout
+    assert "after 1 look; overhead " in first.stdout
+    assert run(*words, "steps=5", "--resume").exit_code == 0
+    assert (tmp_path / "a/checkpoints/step_00000005.safetensors").exists()
+    other = run(*words, "seed=7", "--resume")
+    assert other.exit_code == 2
+    assert "was made with seed = 0, not 7" in other.stderr
+
+
 def _audit(pair: Path, out: Path, *words: str | Path) -> Result:
     return run(
         "audit", pair / "G.pth", pair / "D.pth", "--manifest", pair / "gancheck.toml",
