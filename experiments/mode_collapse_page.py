@@ -22,7 +22,7 @@ from experiments.mode_collapse_page_events import (
     collapsed,
     left_alone,
 )
-from experiments.mode_collapse_statements import typical_size, with_event
+from experiments.mode_collapse_statements import STATEMENTS, judged, typical_size, with_event
 from experiments.page_parts import chosen, over_seeds, panels, seeds_of, together, versions_of
 from experiments.pairs import ERROR, span
 from gancheck.measures.figures import (
@@ -128,15 +128,14 @@ def _headline(parts: Sequence[Part], events: Sequence[Row]) -> str:
         if parts[0].agreement is Agreement.supported
         else "On its own game the theorem's curvature is not what is measured"
     )
-    count = sum(len(with_event(chosen(events, way=way))) for way in COLLAPSING)
-    account = [p.agreement for p in parts[2:4]]
-    word = {
-        Agreement.supported: "the popular account holds",
-        Agreement.partly: "the popular account holds in part",
-        Agreement.contradicted: "the popular account fails",
-        Agreement.open: "the popular account is left undecided",
-    }[together(account)]
-    return f"{exact}; in {count} collapses of trained pairs {word}."
+    lost = [with_event(chosen(events, way=way)) for way in COLLAPSING]
+    found = [judged(statement, rows)[2] for rows in lost for statement in STATEMENTS]
+    right, wrong = (found.count(x) for x in (Agreement.supported, Agreement.contradicted))
+    return (
+        f"{exact}; of what is told of collapse in training, put to {sum(map(len, lost))} events, "
+        f"{right} of {len(found)} statements hold, {wrong} the other way round, "
+        f"{len(found) - right - wrong} undecided."
+    )
 
 
 def _in_short(row: Row) -> dict[str, Any]:
@@ -285,7 +284,9 @@ def _proved_figure(rows: Sequence[Row], width_px: int) -> Figure:
     ax.set_xlim(0.45, 18.0)
     ax.set_ylim(3e-6, 1.0)
     set_ticks(ax, "x", [0.5, 1, 2, 4, 8, 16])
-    set_ticks(ax, "y", [1e-5, 1e-4, 1e-3, 1e-2, 0.1, 1.0])
+    set_ticks(
+        ax, "y", [1e-5, 1e-4, 1e-3, 1e-2, 0.1, 1.0], ["10⁻⁵", "10⁻⁴", "0.001", "0.01", "0.1", "1"]
+    )
     ax.grid(visible=True, axis="y")
     y_title(ax, "size of the curvature of the split")
     x_title(ax, "k, twice the squared half distance over the variance of a mode")

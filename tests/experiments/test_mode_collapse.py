@@ -304,7 +304,8 @@ def test_a_run_measures_every_line_at_every_look(rows: list[dict[str, Any]]) -> 
 def test_a_page_of_what_was_told_says_so(rows: list[dict[str, Any]]) -> None:
     made = page(rows, "x")
     assert [p.agreement for p in made.parts] == [Agreement.supported] * 5
-    assert "in 32 collapses of trained pairs the popular account holds" in made.headline
+    assert "put to 32 events, 12 of 12 statements hold" in made.headline
+    assert "as told, in both ways to collapse: a, b, c, d, e, f" in made.conclusion[1].lower()
     assert len(render_experiment_page(made).encode()) < 500_000
 
 
