@@ -108,7 +108,8 @@ class Plan:
         batches: independent evaluation batches for the sampling error, at least 4.
         samples: generated samples for shares and support.
         gradient_batch: minibatch over which gradient norms are taken, as in training.
-        probes: random probes of a trace estimate.
+        probes: random probes of a trace estimate, at least 7: a basis and four probes of the share
+            of rotation, whose error comes from leaving one of the four out.
         seed: first seed; batch s of a measure uses seed + s.
         features: space in which supports are compared: pixels, pca, discriminator, module:function.
         products: that one measure of curvature may spend; no limit where not given.
@@ -133,9 +134,10 @@ class Plan:
                 "features must be pixels, pca, discriminator or module:function, "
                 f"got {self.features!r}"
             )
-        for name in ("batch_size", "samples", "gradient_batch", "probes"):
-            if getattr(self, name) < 2:
-                raise ValueError(f"{name} must be at least 2, got {getattr(self, name)}")
+        least = {"batch_size": 2, "samples": 2, "gradient_batch": 2, "probes": 7}
+        for name, count in least.items():
+            if getattr(self, name) < count:
+                raise ValueError(f"{name} must be at least {count}, got {getattr(self, name)}")
         if self.products is not None and self.products < 1:
             raise ValueError(
                 f"products must be at least 1, got {self.products}; leave it out for no limit"

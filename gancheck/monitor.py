@@ -182,10 +182,8 @@ class Monitor:
     def __str__(self) -> str:
         count = len({r["step"] for r in self._rows})
         said = f"{self.verdict} after {count} look{'s' * (count != 1)}" if count else "no look yet"
-        return (
-            f"{said}; overhead "
-            f"{100 * self.overhead:.1f} % of training"
-            + ("" if self._share is None else f", at most {100 * self._share:g} % asked")
+        return f"{said}; overhead {100 * self.overhead:.1f} % of training" + (
+            "" if self._share is None else f", at most {100 * self._share:g} % asked"
         )
 
     def _affordable(self, code: str) -> bool:

@@ -296,10 +296,7 @@ def _toml(value: Any) -> str:
 
 
 def _refusal(where: str, faults: list[str]) -> ValueError:
-    shown = clean(where)
-    if len(faults) == 1:
-        return ValueError(f"{shown}: {faults[0]}")
-    return ValueError(f"{shown}:\n" + "\n".join(f"  {fault}" for fault in faults))
+    return ValueError(f"{clean(where)}: {'; '.join(faults)}")
 
 
 def fault_lines(error: ValidationError, model: type[BaseModel]) -> list[str]:

@@ -29,7 +29,7 @@ from tests.checkpoints.test_pair import filled
 if TYPE_CHECKING:
     from pathlib import Path
 
-SMALL = Plan(samples=400, batch_size=32, probes=4)
+SMALL = Plan(samples=400, batch_size=32, probes=8)
 WEIGHTS, FORWARD, GAME = ("GC101", "GC103"), ("GC006", "GC007"), ("GC004",)
 CODES = (*WEIGHTS, *FORWARD, *GAME)
 

@@ -81,9 +81,13 @@ def test_the_interval_takes_both_errors() -> None:
     assert Quantity(value=1.0, low=0.0).interval == (0.0, 1.0)
 
 
-def test_too_few_batches_for_a_sampling_error_are_refused() -> None:
-    with pytest.raises(ValueError, match="at least 4"):
-        Plan(batches=3)
+@pytest.mark.parametrize(("name", "least"), [("batches", 4), ("probes", 7), ("samples", 2)])
+def test_a_plan_that_is_too_small_for_an_error_is_refused_by_the_name_that_was_given(
+    name: str, least: int
+) -> None:
+    assert getattr(Plan(**{name: least}), name) == least
+    with pytest.raises(ValueError, match=f"{name} must be at least {least}.*got {least - 1}"):
+        Plan(**{name: least - 1})
 
 
 @pytest.mark.parametrize("what", ["gancheck", "gancheck.cli"])

@@ -116,7 +116,7 @@ def test_lightning_trains_the_same_watched_or_not_and_logs_what_was_seen(tmp_pat
     pytest.importorskip("lightning.pytorch")
     from gancheck.lightning_callback import WatchGame
 
-    plan = Plan(batch_size=8, samples=64, gradient_batch=8, probes=4, products=30)
+    plan = Plan(batch_size=8, samples=64, gradient_batch=8, probes=8, products=30)
     watch = WatchGame(
         lambda m: Game(
             m.G, m.D, loss="non-saturating", latent=latents.normal(2), data=torch.zeros(64, 2)

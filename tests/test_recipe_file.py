@@ -131,14 +131,12 @@ def test_what_no_recipe_has_is_named_with_what_it_may_be(changes, sentence: str)
     assert len(str(caught.value).splitlines()) == 1
 
 
-def test_several_faults_are_told_at_once_one_a_line() -> None:
-    with pytest.raises(ValueError, match="ring8:\n") as caught:
+def test_several_faults_are_told_at_once_in_one_sentence() -> None:
+    with pytest.raises(ValueError, match=r"^ring8: latent: .*; loss: must be one of ") as caught:
         read_recipe("ring8", {"latent": "normal", "loss": "hing"})
-    assert [line.split(":")[0].strip() for line in str(caught.value).splitlines()] == [
-        "ring8",
-        "latent",
-        "loss",
-    ]
+    assert (
+        len(str(caught.value).splitlines()) == 1
+    )  # a command prints line breaks as they are typed
 
 
 def test_what_is_no_file_no_toml_or_far_too_long_is_one_sentence(tmp_path: Path) -> None:

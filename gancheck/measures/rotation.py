@@ -157,7 +157,7 @@ def rotation(
         game: any game.
         batch: measured on it alone where given; otherwise on the plan's first batch, and of the
             game on batches that share no draw with it.
-        plan: batch size, seed, and `probes`: pairs of products on the first batch, at least 7.
+        plan: batch size, seed, and `probes`: pairs of products on the first batch.
         budget: products or seconds; where it is gone the measurement ends with what it has.
         announce: told what is planned (parameters, memory, products, seconds) before the first
             long computation.
@@ -173,7 +173,7 @@ def rotation(
         `measures.path_angle`. Fewer where the budget ended.
 
     Raises:
-        ValueError: fewer than 7 probes in the plan.
+        ValueError: a batch size above the size of finite data.
 
     Cost: 2 `probes` products, 20 to 60 for the norm, 130 or more for the imaginary part; of the
     game 24 on each of 20 batches; of the way 67 evaluations of the field on each of the plan's
@@ -253,7 +253,6 @@ def _forecast(jacobian: GameJacobian, plan: Plan, *, alone: bool) -> Forecast:
 
 def _pairs(jacobian: GameJacobian, plan: Plan, budget: Budget | None) -> int:
     """Pairs of products for the first batch: the plan's, fewer where the budget has less, or 0."""
-    pairs_for(plan.probes)  # refuses too few in the plan; too few left are an ending
     if budget is None:
         return plan.probes
     if budget.exhausted:

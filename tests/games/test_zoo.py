@@ -79,7 +79,7 @@ def test_a_recipe_trains_200_steps_and_its_game_is_measured(name: str, tmp_path:
     train(r, tmp_path / "run", steps=200, checkpoint_every=200, device="cpu")
     run = load_run(tmp_path / "run", recipe=r)
     assert all(p.isfinite().all() for p in run.generator.parameters())
-    plan = Plan(batch_size=8, samples=64, gradient_batch=4, probes=4, products=30)
+    plan = Plan(batch_size=8, samples=64, gradient_batch=4, probes=8, products=30)
     report = diagnose(run.game(), plan=plan, codes=["GC001", "GC004"])
     assert [f.code for f in report.findings] == ["GC001", "GC004"]
     assert report.complete

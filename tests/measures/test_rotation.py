@@ -177,11 +177,6 @@ def test_the_plan_is_announced_before_the_long_computation() -> None:
     assert "products" in told[0]
 
 
-def test_too_few_probes_are_refused() -> None:
-    with pytest.raises(ValueError, match="pairs must be at least 7"):
-        rotation(tiny_game(), plan=replace(PLAN, probes=4))
-
-
 @pytest.mark.parametrize("width", [690, 340])
 def test_the_figure_draws_with_and_without_growth_and_where_nothing_was_measured(
     width: int,
