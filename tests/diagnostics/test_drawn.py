@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import re
 from dataclasses import replace
-from itertools import pairwise
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 import pytest
@@ -32,93 +31,19 @@ from gancheck.measures.figures import (
 )
 from gancheck.measures.generator_signal import generator_signal
 from gancheck.measures.joining_curve import joining_curve
+from gancheck.measures.lipschitz import lipschitz
 from gancheck.measures.path import path_angle
 from gancheck.measures.rotation import rotation
 from gancheck.measures.spectrum import _WIDTH
 from gancheck.operators import Hessian
 from tests.diagnostics.measured import PLAN, measured
+from tests.drawn import assert_density, dots, ends, intervals, lines, ordered, panels, references
 from tests.oracles import tiny_game
-
-if TYPE_CHECKING:
-    from collections.abc import Sequence
-
-    from matplotlib.axes import Axes
-
-    from gancheck.diagnosis import Quantity
-
-
-def lines(ax: Axes, colour: str, marker: str = "None") -> list[np.ndarray]:
-    """[points, 2] of each line of a colour, with that marker or none, in the order of drawing."""
-    return [
-        np.column_stack(line.get_data()).astype(float)
-        for line in ax.lines
-        if same_color(line.get_color(), colour) and line.get_marker() == marker
-    ]
-
-
-def dots(ax: Axes, colour: str, marker: str = "o") -> np.ndarray:
-    """[dots, 2] of a colour, ascending in the first coordinate and then in the second."""
-    found = lines(ax, colour, marker)
-    return ordered(np.concatenate(found) if found else np.zeros((0, 2)))
-
-
-def ordered(points: np.ndarray) -> np.ndarray:
-    return points[np.lexsort((points[:, 1], points[:, 0]))]
-
-
-def bars(ax: Axes, colour: str) -> list[tuple[float, float, float]]:
-    """Low, value, high of each interval of a colour, by its height in the figure."""
-    spans = {
-        float(line[0, 1]): (float(line[0, 0]), float(line[1, 0]))
-        for line in lines(ax, colour)
-        if len(line) == 2 and line[0, 1] == line[1, 1]
-    }
-    return [
-        (spans[float(y)][0], float(x), spans[float(y)][1])
-        for x, y in sorted(dots(ax, colour).tolist(), key=lambda at: at[1])
-    ]
-
-
-def ends(q: Quantity) -> tuple[float, float, float]:
-    return (q.interval[0], q.value, q.interval[1])
-
-
-def outlines(ax: Axes) -> list[tuple[Any, np.ndarray, np.ndarray]]:
-    """Colour, heights and edges of each histogram that is not filled."""
-    return [
-        (patch.get_edgecolor(), np.asarray(patch.get_data().values), np.asarray(patch.get_data().edges))
-        for patch in ax.patches
-        if isinstance(patch, StepPatch) and not patch.get_fill()
-    ]  # fmt: skip
-
-
-def histogram(ax: Axes, colour: str) -> tuple[np.ndarray, np.ndarray]:
-    ((_, heights, edges),) = (found for found in outlines(ax) if same_color(found[0], colour))
-    return heights, edges
-
-
-def area_between(ax: Axes, colour: str, values: np.ndarray) -> None:
-    """The outlined density of that colour holds, bin by bin, the share of the values in it."""
-    heights, edges = histogram(ax, colour)
-    counts = [((values >= a) & (values < b)).sum() for a, b in pairwise(edges)]
-    counts[-1] += (values == edges[-1]).sum()
-    inside = sum(counts)
-    assert inside >= 0.99 * len(values)
-    assert np.allclose(heights * np.diff(edges), np.array(counts) / inside, atol=1e-12)
-
-
-def reference_at(ax: Axes) -> list[float]:
-    """Where the dashed vertical lines stand."""
-    return [float(x[0]) for line in ax.lines if line.is_dashed() and (x := line.get_xdata())[0] == x[1]]  # fmt: skip
-
-
-def flat(axes: Any) -> Sequence[Axes]:
-    return list(np.ravel(np.array(axes, dtype=object)))
 
 
 def test_a_spectrum_is_drawn_with_its_ends_where_the_formed_matrix_has_them() -> None:
     found, game = measured("GC001"), tiny_game()
-    axes = flat(found.plot(690))
+    axes = panels(found.plot(690))
     for ax, player in zip(axes, ("generator", "discriminator"), strict=False):
         matrix = Hessian(game, player, game.sample(PLAN.batch_size, seed=PLAN.seed)).dense()
         truth = np.linalg.eigvalsh(matrix.numpy())
@@ -141,7 +66,7 @@ def test_a_spectrum_is_drawn_with_its_ends_where_the_formed_matrix_has_them() ->
 
 def test_the_batch_s_part_is_drawn_at_the_sizes_it_was_measured_at_with_its_error() -> None:
     found = measured("GC001")
-    ax = flat(found.plot(690))[2]
+    ax = panels(found.plot(690))[2]
     for player, colour in (("generator", GENERATOR), ("discriminator", DISCRIMINATOR)):
         growths = found.growth[player]
         truth = [(g.size, g.gap[0] / growths[-1].scale) for g in growths]
@@ -177,12 +102,12 @@ def test_eigenvalues_of_the_game_are_dots_in_their_discs_and_bendixson_s_box() -
 
 def test_the_share_of_rotation_its_growth_and_the_way_here_are_drawn_as_measured() -> None:
     found = measured("GC003")
-    shares, growth = flat(found.plot(690))
+    shares, growth = panels(found.plot(690))
     q = found.quantities
-    drawn = bars(shares, GENERATOR)
+    drawn = intervals(shares, GENERATOR)
     truth = [ends(q[name]) for name in ("rotation_expected", "rotation")]
     assert drawn == [(max(a, 0.0), value, min(b, 1.0)) for a, value, b in truth]
-    assert reference_at(shares) == [0.5]
+    assert references(shares) == [0.5]
     assert np.array_equal(dots(growth, GENERATOR), found.growth)
     assert any(np.array_equal(line, found.curve) for line in lines(growth, MUTED))
 
@@ -190,13 +115,13 @@ def test_the_share_of_rotation_its_growth_and_the_way_here_are_drawn_as_measured
 def test_the_way_here_is_drawn_walk_by_walk_with_its_mean() -> None:
     end, start = tiny_game(), tiny_game(seed=1)
     walked = path_angle(start, end, batch_size=16, batches=4)
-    for ax, each in zip(flat(walked.plot(690)), (walked.angles, walked.norms), strict=True):
+    for ax, each in zip(panels(walked.plot(690)), (walked.angles, walked.norms), strict=True):
         drawn = lines(ax, GENERATOR)
         assert len(drawn) == len(each) + 1
         for line, values in zip(drawn, [*each, each.mean(0)], strict=True):
             assert np.array_equal(line[:, 0], walked.alphas)
             assert np.array_equal(line[:, 1], values)
-        assert reference_at(ax) == [1.0]
+        assert references(ax) == [1.0]
     ends_of = walked.angles[:, np.argmin(np.abs(walked.alphas - 1.0))]
     assert walked.quantities["angle_at_end"].value == pytest.approx(ends_of.mean())
 
@@ -206,16 +131,16 @@ def test_a_game_with_an_earlier_point_shows_the_way_beside_the_share() -> None:
     here = [p.detach().reshape(-1) for q in ("generator", "discriminator") for p in game.parameters(q)]  # fmt: skip
     game.earlier = EarlierPoint(parameters=torch.cat(here) * 0.9, name="step 0")
     found = rotation(game, game.sample(16), plan=PLAN)
-    _, angle, norm = flat(found.plot(690))
+    _, angle, norm = panels(found.plot(690))
     assert np.array_equal(lines(angle, GENERATOR)[0][:, 1], found.path.angles[0])
     assert np.array_equal(lines(norm, GENERATOR)[0][:, 1], found.path.norms[0])
 
 
 def test_logits_are_histograms_and_single_samples_stand_at_their_ratio() -> None:
     found = measured("GC004")
-    top, bottom = flat(found.plot(690))
-    area_between(top, GENERATOR, found.fake_logits)
-    area_between(top, REAL, found.real_logits)
+    top, bottom = panels(found.plot(690))
+    assert_density(top, GENERATOR, found.fake_logits)
+    assert_density(top, REAL, found.real_logits)
     logit = np.log(found.single_d / (1.0 - found.single_d))
     drawn = dots(bottom, GENERATOR)
     assert np.allclose(drawn, ordered(np.column_stack([logit, found.single_ratio])), rtol=1e-9)
@@ -231,9 +156,9 @@ def test_scores_of_a_critic_and_the_alignment_of_its_minibatches_are_counted() -
         data=torch.randn(200, 2, generator=torch.Generator().manual_seed(0)),
     )  # fmt: skip
     found = generator_signal(game, PLAN)
-    top, bottom = flat(found.plot(690))
-    area_between(top, GENERATOR, found.fake_scores)
-    area_between(top, REAL, found.real_scores)
+    top, bottom = panels(found.plot(690))
+    assert_density(top, GENERATOR, found.fake_scores)
+    assert_density(top, REAL, found.real_scores)
     (counts,) = (p.get_data() for p in bottom.patches if isinstance(p, StepPatch))
     assert counts.values.sum() == len(found.alignment)
     middles = 0.5 * (counts.edges[1:] + counts.edges[:-1])
@@ -253,7 +178,7 @@ def bridged() -> Any:
 
 def test_bridging_samples_are_the_red_ones_and_squares_are_the_masses_of_their_gaps() -> None:
     found = bridged()
-    scatter, pairs, *_ = flat(found.plot(690))
+    scatter, pairs, *_ = panels(found.plot(690))
     assert 0 < found.bridging.sum() < len(found.bridging)
     assert np.array_equal(dots(scatter, FAILING), ordered(found.generated[found.bridging]))
     assert np.array_equal(dots(scatter, GENERATOR), ordered(found.generated[~found.bridging]))
@@ -278,7 +203,7 @@ def test_the_curve_of_joining_is_the_measured_one_within_the_range_of_thirds() -
     curve = joining_curve(
         data_gaps(np.concatenate([found.real, found.real + 0.01])), found.generated
     )
-    ax = flat(replace(found, curve=curve).plot(690))[-1]
+    ax = panels(replace(found, curve=curve).plot(690))[-1]
     (line,) = lines(ax, GENERATOR)
     assert np.array_equal(line, np.column_stack([curve.scale, curve.generated]))
     assert len(set(curve.generated.tolist())) > 1
@@ -289,27 +214,27 @@ def test_the_curve_of_joining_is_the_measured_one_within_the_range_of_thirds() -
 
 def test_shares_of_modes_and_the_four_comparisons_stand_beside_the_real_ones() -> None:
     found = measured("GC006")
-    modes, four = flat(found.plot(690))
-    assert bars(modes, GENERATOR) == [
+    modes, four = panels(found.plot(690))
+    assert intervals(modes, GENERATOR) == [
         (row["low"], row["generated_share"], row["high"]) for row in found.rows
     ]
     strokes = sorted(dots(modes, REAL, "|").tolist(), key=lambda at: at[1])
     assert [x for x, _ in strokes] == [row["real_share"] for row in found.rows]
     names = ("precision", "recall", "density", "knn_coverage")
-    assert bars(four, GENERATOR) == [ends(found.quantities[name]) for name in names]
-    assert bars(four, REAL) == [ends(found.quantities[f"{name}_real"]) for name in names]
+    assert intervals(four, GENERATOR) == [ends(found.quantities[name]) for name in names]
+    assert intervals(four, REAL) == [ends(found.quantities[f"{name}_real"]) for name in names]
 
 
 def test_distances_stand_in_units_of_the_larger_and_are_hollow_where_zero_is_possible() -> None:
     found = measured("GC007")
-    both, excess = flat(found.plot(690))
+    both, excess = panels(found.plot(690))
     q = found.quantities
     shown = [n for n in ("w1", "sliced_w1", "sinkhorn", "mmd", "frechet") if n in q]
     unit = {n: max(abs(q[n].value), abs(q[f"{n}_real"].value)) for n in shown}
     for colour, suffix in ((GENERATOR, ""), (REAL, "_real")):
-        drawn = [value for _, value, _ in bars(both, colour)]
+        drawn = [value for _, value, _ in intervals(both, colour)]
         assert np.allclose(drawn, [q[f"{n}{suffix}"].value / unit[n] for n in shown])
-    rows = bars(excess, GENERATOR)
+    rows = intervals(excess, GENERATOR)
     marks = [x for x in excess.lines if x.get_marker() == "o"]
     for name, (low, value, high), mark in zip(shown, rows, marks, strict=True):
         a, middle, b = (x / unit[name] for x in ends(q[f"{name}_excess"]))
@@ -328,19 +253,23 @@ def test_the_curve_of_nearest_distances_is_their_distribution() -> None:
 
 
 def test_slopes_of_the_discriminator_are_histograms_and_layers_stand_at_their_norm() -> None:
-    found = measured("GC009")
-    top, bottom = flat(found.plot(690))
+    torch.manual_seed(0)
+    bent = nn.Sequential(nn.Linear(2, 8), nn.Tanh(), nn.Linear(8, 1))  # steep here and flat there
+    data = torch.randn(100, 2, generator=torch.Generator().manual_seed(0))
+    game = Game(nn.Linear(2, 2), bent, loss="wgan-gp", latent=latents.normal(2), data=data)
+    found = lipschitz(game, PLAN)
+    top, bottom = panels(found.plot(690))
     kinds = (("real", REAL), ("generated", GENERATOR), ("between", DISCRIMINATOR))
     for kind, colour in kinds:
-        area_between(top, colour, found.slopes[kind])
-    assert reference_at(top) == pytest.approx([1.0, found.quantities["slope_predicted"].value])
-    drawn = bars(bottom, DISCRIMINATOR)[::-1]  # the first layer stands above the others
+        assert_density(top, colour, found.slopes[kind])
+    assert references(top) == pytest.approx([1.0, found.quantities["slope_predicted"].value])
+    drawn = intervals(bottom, DISCRIMINATOR)[::-1]  # the first layer stands above the others
     assert drawn == [(x.norm, x.norm, x.upper) for x in found.layers]
 
 
 def test_singular_values_are_median_and_range_and_dimensions_their_intervals() -> None:
     found = measured("GC010")
-    top, bottom = flat(found.plot(690))
+    top, bottom = panels(found.plot(690))
     s = found.spectra
     assert (s > 0.0).all()
     drawn = dots(top, GENERATOR)
@@ -351,13 +280,13 @@ def test_singular_values_are_median_and_range_and_dimensions_their_intervals() -
         at = edge[edge[:, 0] == index + 1, 1]
         assert (at.min(), at.max()) == pytest.approx((s[:, index].min(), s[:, index].max()))
     for name, colour in (("real", REAL), ("generated", GENERATOR)):
-        assert bars(bottom, colour) == [ends(found.quantities[f"dimension_{name}"])]
-    assert reference_at(bottom) == [found.latent]
+        assert intervals(bottom, colour) == [ends(found.quantities[f"dimension_{name}"])]
+    assert references(bottom) == [found.latent]
 
 
 def test_the_reliability_diagram_is_red_where_the_stated_odds_leave_the_interval() -> None:
     found = measured("GC011")
-    top, bottom = flat(found.plot(690))
+    top, bottom = panels(found.plot(690))
     assert np.array_equal(
         dots(top, DISCRIMINATOR), ordered(np.column_stack([found.predicted, found.observed]))
     )
@@ -367,8 +296,8 @@ def test_the_reliability_diagram_is_red_where_the_stated_odds_leave_the_interval
         truth = zip(found.predicted[of], found.low[of], found.high[of], strict=True)
         for span, (x, low, high) in zip(spans, truth, strict=True):
             assert span.tolist() == [[x, low], [x, high]]
-    assert reference_at(bottom) == pytest.approx([np.log(2.0)])
+    assert references(bottom) == pytest.approx([np.log(2.0)])
     names = [n for n in ("jsd_bound_rescaled", "jsd_bound") if n in found.quantities]
-    drawn = bars(bottom, DISCRIMINATOR)
+    drawn = intervals(bottom, DISCRIMINATOR)
     q = found.quantities
     assert drawn == [(q[n].interval[0], q[n].value, q[n].value) for n in names]

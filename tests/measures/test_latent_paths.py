@@ -19,7 +19,7 @@ from gancheck.games.data import ring8
 from gancheck.games.game import Game
 from gancheck.games.networks import mlp
 from gancheck.measures.data_gaps import data_gaps
-from gancheck.measures.figures import figure_of
+from gancheck.measures.figures import FAILING, GENERATOR, figure_of
 from gancheck.measures.isoperimetry import (
     certified_lipschitz,
     gap_mass_left,
@@ -29,6 +29,7 @@ from gancheck.measures.isoperimetry import (
 from gancheck.measures.latent_paths import latent_paths
 from gancheck.measures.line_sampling import gap_mass
 from gancheck.measures.path_figures import as_images
+from tests.drawn import dots, lines, ordered, references
 
 if TYPE_CHECKING:
     from gancheck.games.latents import Latent
@@ -117,6 +118,15 @@ def test_every_path_of_a_continuous_generator_crosses_where_it_must() -> None:
     for width in (690, 340):
         assert len(found.plot(width)) == 3
         figure_of(found.plot(width)).canvas.draw()
+    _, tracks, widths = found.plot(690)
+    assert [t.tolist() for t in lines(tracks, GENERATOR)] == strip.track.tolist()
+    assert np.array_equal(dots(tracks, FAILING), ordered(found.decoded[:6, 1]))
+    counted = [(p.get_x(), p.get_x() + p.get_width(), p.get_height()) for p in widths.patches]
+    width = np.log10((found.arrive - found.leave)[np.isfinite(found.leave)])
+    assert sum(n for *_, n in counted) == len(width)
+    for low, high, n in counted[:-1]:  # the last one holds its upper end too
+        assert n == ((width >= low) & (width < high)).sum()
+    assert references(widths) == [float(np.median(width))]
 
 
 @pytest.mark.parametrize("latent", [latents.normal(2), latents.uniform(2)])

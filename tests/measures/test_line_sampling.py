@@ -22,6 +22,7 @@ from gancheck.games.latents import (
 )
 from gancheck.measures.figures import figure_of
 from gancheck.measures.line_sampling import GAP, gap_mass
+from tests.drawn import references
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -179,7 +180,10 @@ def test_a_law_without_lines_is_counted_and_says_so() -> None:
 def test_the_same_seed_gives_the_same_lines_and_the_picture_draws() -> None:
     first, second = (gap_mass(ramp(1e4), normal(5), draws=500, lines=300, seed=3) for _ in "ab")
     assert np.array_equal(first.per_line, second.per_line)
-    figure_of(first.plot(340)).canvas.draw()
+    ax = first.plot(340)
+    figure_of(ax).canvas.draw()
+    assert sum(p.get_height() for p in ax.patches) == (first.per_line > 0).sum()
+    assert references(ax) == [math.log10(first.quantities["gap_mass"].value)]
     assert len(first.table) == int((first.per_line > 0).sum())
     assert math.isclose(first.per_line.mean(), first.quantities["gap_mass"].value)
 
