@@ -181,8 +181,9 @@ class Recipe:
 
     def __post_init__(self) -> None:
         for name in ("critic_steps", "steps", "batch_size", "checkpoint_every"):
-            if getattr(self, name) < 1:
-                raise ValueError(f"{name} must be at least 1, got {getattr(self, name)}")
+            value = getattr(self, name)
+            if not isinstance(value, int) or value < 1:
+                raise ValueError(f"{name} must be a whole number from 1 up, got {value!r}")
         if not math.isfinite(self.strength):
             raise ValueError(f"strength must be finite, got {self.strength}")
         if self.clip is not None and not self.clip > 0.0:

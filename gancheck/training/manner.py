@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import contextlib
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any, Literal, get_args
 
 import torch
 
@@ -62,8 +62,12 @@ class Manner:
         """Refuse what does not go together.
 
         Raises:
-            ValueError: updates that differentiate gradients, which these are not fit for.
+            ValueError: no such precision, or updates that differentiate gradients, which these are
+                not fit for.
         """
+        if self.precision not in get_args(Precision):
+            known = ", ".join(get_args(Precision))
+            raise ValueError(f"precision must be one of {known}, got {self.precision!r}")
         mixed = self.precision != "float32"
         if recipe.updates in SECOND_ORDER and (self.compiled or mixed):
             what = "compiled networks have no" if self.compiled else "bfloat16 spoils the"

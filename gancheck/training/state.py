@@ -19,11 +19,12 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import torch
+from torch import nn
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from torch import Tensor, nn
+    from torch import Tensor
     from torch.optim import Optimizer
 
     from gancheck.games.recipe import Build, Recipe
@@ -166,9 +167,12 @@ class State:
 
 def _built(name: str, build: Build, weights: torch.Generator) -> nn.Module:
     try:
-        return build(weights)
+        made: Any = build(weights)
     except ValueError as error:
         raise ValueError(f"{name}: {error}") from error
+    if not isinstance(made, nn.Module):
+        raise ValueError(f"{name} must build a torch.nn.Module, got {type(made).__name__}")
+    return made
 
 
 def _load(module: nn.Module, tensors: Mapping[str, Tensor]) -> None:

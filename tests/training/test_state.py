@@ -44,6 +44,11 @@ def test_a_network_that_cannot_be_built_is_named() -> None:
         ValueError, match=r"^discriminator: sizes must be at least two .* got \[2\]"
     ):
         State.fresh(broken, seed=0, device=torch.device("cpu"))
+    none = tiny(generator=lambda _: None)
+    with pytest.raises(
+        ValueError, match=r"^generator must build a torch\.nn\.Module, got NoneType"
+    ):
+        State.fresh(none, seed=0, device=torch.device("cpu"))
 
 
 def test_a_state_refuses_tensors_that_are_not_its_own() -> None:

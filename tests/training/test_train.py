@@ -347,8 +347,10 @@ def test_a_checkpoint_holds_networks_moments_and_streams_under_their_names(tmp_p
 @pytest.mark.parametrize(
     ("options", "sentence"),
     [
-        ({"steps": 0}, "steps must be at least 1, got 0"),
-        ({"checkpoint_every": 0}, "checkpoint_every must be at least 1"),
+        ({"steps": 0}, "steps must be a whole number from 1 up, got 0"),
+        ({"steps": 2.5}, "steps must be a whole number from 1 up, got 2.5"),
+        ({"checkpoint_every": 0}, "checkpoint_every must be a whole number from 1 up"),
+        ({"precision": "float16"}, "precision must be one of float32, bfloat16, got 'float16'"),
         ({"loss": "nonsense"}, "loss must be one of"),
         ({"seed": -1}, "seed must not be negative"),
     ],
