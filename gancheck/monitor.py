@@ -48,6 +48,8 @@ _UNKNOWN = 2.0  # seconds that a diagnostic is taken for before any has been see
 _MARGIN = 1.5  # a look may take longer than the longest of late
 _FORGETS = 0.9  # of the longest, a look: compilers and caches make the first ones long
 _KEPT = 16  # moments of which samples are kept; of more, every second is dropped
+_UNMEASURABLE = (ValueError, TypeError, AttributeError, LookupError, ArithmeticError, RuntimeError)
+"""What a look may end in, memory and the faults of a user's own networks and losses among them."""
 _SHOWN = 500  # points, or images, that are kept of one moment
 
 
@@ -208,7 +210,7 @@ class Monitor:
                 self._keep_samples(looked.gallery, at)
             except NotFinite as reason:
                 finding = content.diagnostics()[code].not_finite(reason)
-            except (ValueError, ArithmeticError, RuntimeError) as error:  # such as memory
+            except _UNMEASURABLE as error:
                 finding = Finding(
                     code=code,
                     verdict=Verdict.undecided,

@@ -285,6 +285,42 @@ def test_a_look_that_ends_in_an_error_says_so_and_training_goes_on(
     assert monitor.report()["GC001"].because == str(error)
 
 
+class Pair(nn.Linear):
+    """A network that returns more than its samples."""
+
+    def forward(self, input: torch.Tensor) -> Any:  # noqa: A002 (the name it has in torch)
+        return super().forward(input), input
+
+
+def broken_loss(*_: Any) -> torch.Tensor:
+    raise KeyError("labels")
+
+
+@pytest.mark.parametrize(
+    ("changes", "sentence"),
+    [
+        ({"generator": Pair(2, 2)}, "the generator's output must be a tensor, got tuple"),
+        ({"discriminator": Pair(2, 1)}, "the discriminator's output must be a tensor, got tuple"),
+        ({"loss": (broken_loss, broken_loss)}, "labels"),
+        ({"latent": latents.normal(3)}, "mat1 and mat2 shapes cannot be multiplied"),
+    ],
+)
+def test_a_network_or_loss_of_one_s_own_that_does_not_fit_does_not_stop_its_training(
+    changes: dict[str, Any], sentence: str
+) -> None:
+    parts = {
+        "generator": nn.Linear(2, 2),
+        "discriminator": nn.Linear(2, 1),
+        "loss": "hinge",
+        "latent": latents.normal(2),
+    } | changes
+    game = Game(parts.pop("generator"), parts.pop("discriminator"), data=ring8(), **parts)
+    monitor = Monitor(game, every=1, max_overhead=None, codes=["GC001"], plan=LIGHT)
+    monitor.step(0)
+    assert monitor.verdict is Verdict.undecided
+    assert sentence in monitor.report()["GC001"].because
+
+
 def test_what_was_seen_is_logged_and_makes_a_page(tmp_path: Path) -> None:
     log = tmp_path / "looks.jsonl"
     kept: list[Monitor] = []

@@ -95,12 +95,12 @@ def _short(dtype: torch.dtype) -> str:
 
 
 def finite(
-    out: Tensor,
+    out: Any,
     what: str,
     *,
     look: str = "look for NaN in its parameters or in what it was given",
 ) -> Tensor:
-    """The same tensor.
+    """The same, which is a tensor.
 
     Args:
         out: what a game gave.
@@ -109,7 +109,13 @@ def finite(
 
     Raises:
         NotFinite: some of it is NaN or infinite.
+        ValueError: it is no tensor, such as a tuple of several.
     """
+    if not isinstance(out, torch.Tensor):
+        raise ValueError(
+            f"{what} must be a tensor, got {type(out).__name__}; wrap the network in a module that "
+            "returns the tensor alone"
+        )
     good = torch.isfinite(out.detach())
     if not bool(good.all()):
         raise NotFinite(
