@@ -2,7 +2,8 @@
 
 Three planar laws whose modes are known, scikit-learn's handwritten digits, and `as_sampler`, which
 turns what a user has (tensor, array, `Dataset`, function) into one thing that can be drawn from.
-Draws come from the CPU generator handed in and are cast by the caller, as latents are.
+Draws come from the CPU generator handed in and are cast by the caller, as latents are. A little over
+400 lines: what a user can hand in, and what has a name, are told apart in one place.
 
 Source: ring8 as in Metz et al. (2017), eight normals of standard deviation 0.02 on a circle of
 radius 2; grid25 as in Srivastava et al. (2017), 5 x 5 normals of standard deviation 0.05, spacing
@@ -22,6 +23,8 @@ from torch import Tensor
 from torch.utils.data import Dataset
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from numpy.typing import NDArray
 
 __all__ = [
@@ -294,18 +297,29 @@ _LOADERS: dict[str, Callable[[], Synthetic | ArrayData]] = {
     "digits": digits,
 }
 
-NAMES = tuple(_LOADERS)
+NAMES = (*_LOADERS, "fashion-mnist")
 
 
-def load(name: str) -> Synthetic | ArrayData:
+def load(name: str, *, root: str | Path | None = None) -> Synthetic | ArrayData:
     """Look data up by name.
 
+    Args:
+        name: one of `NAMES`.
+        root: folder in which the files of `fashion-mnist` are looked for first.
+
     Raises:
-        ValueError: no data have this name.
+        ValueError: no data have this name, or they are not read from a folder.
         ModuleNotFoundError: the data need a package that is not installed.
+        FileNotFoundError: their files are not there; says what to install.
     """
+    if name == "fashion-mnist":
+        from gancheck.games.data_files import fashion_mnist  # which is built on this module
+
+        return fashion_mnist(root)
     if name not in _LOADERS:
         raise ValueError(f"data must be one of {', '.join(NAMES)}, got {name!r}")
+    if root is not None:
+        raise ValueError(f"root must not be given for {name}, which is read from no folder: {root}")
     return _LOADERS[name]()
 
 

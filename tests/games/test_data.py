@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import math
+import struct
 import sys
+from typing import TYPE_CHECKING
 
 import numpy as np
 import pytest
@@ -12,9 +14,12 @@ from scipy import stats
 from torch import Tensor
 from torch.utils.data import Dataset, IterableDataset, TensorDataset
 
-from gancheck.games import data
+from gancheck.games import data, data_files
 from gancheck.games.data import ArrayData, Sampler, Synthetic, as_sampler, load, ring8
 from gancheck.training.players import minibatch
+
+if TYPE_CHECKING:
+    from pathlib import Path
 
 
 def rng(seed: int = 0) -> torch.Generator:
@@ -88,8 +93,30 @@ def test_without_scikit_learn_the_digits_say_what_to_install(monkeypatch) -> Non
 
 
 def test_an_unknown_name_is_refused_with_the_names_there_are() -> None:
-    with pytest.raises(ValueError, match="ring8, grid25, moons, digits, got 'mnist'"):
+    with pytest.raises(
+        ValueError, match="ring8, grid25, moons, digits, fashion-mnist, got 'mnist'"
+    ):
         load("mnist")
+
+
+def test_a_root_is_where_files_are_looked_for_first_and_of_nothing_else(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.delenv("GANCHECK_DATA", raising=False)
+    monkeypatch.setattr(data_files, "_DEBIAN", tmp_path / "none")
+    with pytest.raises(FileNotFoundError, match=r"apt install dataset-fashion-mnist.*elsewhere"):
+        load("fashion-mnist", root=tmp_path / "elsewhere")
+    shown, classes = bytes(range(98)) * 8 * 2, bytes([3, 9])
+    (tmp_path / "train-images-idx3-ubyte").write_bytes(struct.pack(">4i", 2051, 2, 28, 28) + shown)
+    (tmp_path / "train-labels-idx1-ubyte").write_bytes(struct.pack(">2i", 2049, 2) + classes)
+    found = load("fashion-mnist", root=tmp_path)
+    assert found.values.shape == (2, 1, 28, 28)
+    assert found.values.flatten()[:3].tolist() == pytest.approx(
+        [-1.0, 1 / 127.5 - 1, 2 / 127.5 - 1]
+    )
+    assert found.labels.tolist() == [3, 9]
+    with pytest.raises(ValueError, match="root must not be given for ring8"):
+        load("ring8", root=tmp_path)
 
 
 VALUES = torch.arange(12.0).reshape(6, 2)
