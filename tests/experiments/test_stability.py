@@ -84,7 +84,7 @@ def test_end_points_that_are_no_equilibria_leave_the_theorem_alone(
         Agreement.open,
     ]
     assert made.agreement is Agreement.partly
-    assert "of 12 regularised runs on ring8 0 end at an equilibrium" in made.headline
+    assert "of 12 regularised runs on ring8 none ends at an equilibrium" in made.headline
 
 
 @pytest.mark.parametrize(
