@@ -58,6 +58,7 @@ gallery: $(VENV)/.ready
 	$(BIN)/python -m experiments.critic_slope
 	$(BIN)/python -m experiments.true_ratio
 	$(BIN)/python -m experiments.gap
+	$(BIN)/python -m experiments.mode_collapse
 
 clean:
 	rm -rf $(VENV) $(DEMO) build dist *.egg-info
