@@ -77,14 +77,20 @@ def test_a_recipe_trains_200_steps_and_its_game_is_measured(name: str, tmp_path:
         pytest.importorskip("sklearn")
     r = small(recipe(name))
     train(r, tmp_path / "run", steps=200, checkpoint_every=200, device="cpu")
-    run = load_run(tmp_path / "run", recipe=r)
-    assert all(p.isfinite().all() for p in run.generator.parameters())
+    run, begun = (load_run(tmp_path / "run", step=step, recipe=r) for step in (200, 0))
+    for player in ("generator", "discriminator"):
+        now, then = (list(getattr(x, player).parameters()) for x in (run, begun))
+        assert all(p.isfinite().all() for p in now)
+        assert any(not torch.equal(p, q) for p, q in zip(now, then, strict=True))
+    assert [row["step"] for row in run.history] == [1, *range(10, 201, 10)]
     plan = Plan(batch_size=8, samples=64, gradient_batch=4, probes=8, products=30)
     report = diagnose(run.game(), plan=plan, codes=["GC001", "GC004"])
     assert [f.code for f in report.findings] == ["GC001", "GC004"]
     assert report.complete
-    measured = [f for f in report.findings if f.verdict is not Verdict.not_applicable]
-    assert all(f.quantities for f in measured if f.verdict is not Verdict.undecided)
+    for finding in report.findings:
+        assert finding.verdict is not Verdict.not_applicable, finding.because
+        assert finding.quantities
+        assert all(math.isfinite(q.value) for q in finding.quantities.values())
 
 
 def test_every_loss_and_every_update_has_a_recipe() -> None:
