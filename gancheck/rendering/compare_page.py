@@ -7,7 +7,6 @@ reason for what is said of it.
 
 from __future__ import annotations
 
-import math
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Final
 
@@ -17,18 +16,15 @@ from gancheck.measures.figures import (
     NARROW,
     WIDE,
     label,
-    new_figure,
     number_text,
     page_style,
-    set_ticks,
-    x_title,
-    y_title,
 )
 from gancheck.rendering.figure import inline_svg
 from gancheck.rendering.files import write_whole
 from gancheck.rendering.history import Curves, curves
 from gancheck.rendering.numbers import describe
 from gancheck.rendering.page import WORDS, json_twin, render
+from gancheck.rendering.panels import by_step, panels
 from gancheck.rendering.report_view import Drawn
 from gancheck.rendering.text import identifier, one_line
 
@@ -44,7 +40,6 @@ if TYPE_CHECKING:
 
 __all__ = ["comparison_text", "overlay", "render_comparison", "write_comparison"]
 
-_HEIGHT: Final = 170
 _NAME: Final = 120
 _LINE: Final = 400
 _UNIT: Final = 24
@@ -273,17 +268,10 @@ def _curves(compared: ComparedReports) -> tuple[Drawn | None, str]:
 def overlay(base: Curves, head: Curves, width_px: int) -> Figure:
     """Panels that both have: the base dashed, the head solid, in the colours of the players."""
     shared = [title for title in base.panels if title in head.panels]
-    columns = 2 if width_px >= WIDE and len(shared) > 1 else 1
-    rows = math.ceil(len(shared) / columns)
     with page_style():
-        figure, grid = new_figure(
-            width_px, _HEIGHT * rows, rows=rows, columns=columns, squeeze=False
-        )
-        axes: list[Axes] = list(grid.flat)
-        for ax, title in zip(axes, shared, strict=False):
+        figure, axes = panels(width_px, len(shared))
+        for ax, title in zip(axes, shared, strict=True):
             _panel(ax, title, base.panels[title], head.panels[title])
-        for ax in axes[len(shared) :]:
-            ax.set_axis_off()
     return figure
 
 
@@ -301,9 +289,4 @@ def _panel(ax: Axes, title: str, base: Sequence[Line], head: Sequence[Line]) -> 
         label(ax, x_end, y_end, short, colour, dx=6, dy=14 * index - 7 if close else 0)
     if last > first:
         ax.set_xlim(first, last)
-    ticks = [t for t in ax.get_yticks() if low <= t <= high]
-    set_ticks(ax, "y", ticks[:: max(1, math.ceil(len(ticks) / 5))])
-    set_ticks(ax, "x", [t for t in ax.get_xticks() if first <= t <= last][::2] or [first])
-    ax.grid(visible=True, axis="y")  # pyright: ignore[reportUnknownMemberType]
-    y_title(ax, title)
-    x_title(ax, "step")
+    by_step(ax, title, None if last > first else [first])

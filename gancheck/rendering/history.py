@@ -15,15 +15,11 @@ from gancheck.measures.figures import (
     GENERATOR,
     INK,
     REAL,
-    WIDE,
     label,
-    new_figure,
     number_text,
     page_style,
-    set_ticks,
-    x_title,
-    y_title,
 )
+from gancheck.rendering.panels import by_step, number, panels
 from gancheck.rendering.text import clean
 
 if TYPE_CHECKING:
@@ -45,7 +41,6 @@ _ROLES: Final = {
 _NOT_METRICS: Final = frozenset({"step", "epoch", "time", "seconds", "wall", "elapsed", "date"})
 _PANELS: Final = 4
 _BUCKETS: Final = 240
-_HEIGHT: Final = 170
 _LONGEST: Final = 40
 
 
@@ -67,12 +62,12 @@ class Curves:
 def curves(history: Sequence[Mapping[str, Any]]) -> Curves:
     """Group the numeric metrics of a history; at most four panels, in order of appearance."""
     bucket = max(1, math.ceil(len(history) / _BUCKETS))
-    steps = [_number(row.get("step", index)) for index, row in enumerate(history)]
+    steps = [number(row.get("step", index)) for index, row in enumerate(history)]
     names = dict.fromkeys(key for row in history for key in row if key not in _NOT_METRICS)
     panels: dict[str, list[tuple[str, str, list[float], list[float]]]] = {}
     notes: list[str] = []
     for name in names:
-        values = [_number(row.get(name)) for row in history]
+        values = [number(row.get(name)) for row in history]
         if not any(math.isfinite(v) for v in values):
             continue
         title, short, colour = _place(name)
@@ -91,24 +86,11 @@ def curves(history: Sequence[Mapping[str, Any]]) -> Curves:
 
 def history_figure(drawn: Curves, width_px: int) -> Figure:
     """The panels, two beside each other where there is room."""
-    wide = width_px >= WIDE and len(drawn.panels) > 1
-    columns = 2 if wide else 1
-    rows = math.ceil(len(drawn.panels) / columns)
     with page_style():
-        figure, grid = new_figure(
-            width_px, _HEIGHT * rows, rows=rows, columns=columns, squeeze=False
-        )
-        axes: list[Axes] = list(grid.flat)
-        for ax, (title, lines) in zip(axes, drawn.panels.items(), strict=False):
+        figure, axes = panels(width_px, len(drawn.panels))
+        for ax, (title, lines) in zip(axes, drawn.panels.items(), strict=True):
             _panel(ax, title, lines)
-        for ax in axes[len(drawn.panels) :]:
-            ax.set_axis_off()
     return figure
-
-
-def _number(value: Any) -> float:
-    usable = isinstance(value, int | float) and not isinstance(value, bool)
-    return float(value) if usable else math.nan
 
 
 def _lost(value: float, row: Mapping[str, Any], name: str) -> bool:
@@ -158,9 +140,4 @@ def _panel(
         label(ax, x_end, y_end, short, colour, dx=6, dy=shift)
     if last > first:
         ax.set_xlim(first, last)
-    ticks = [t for t in ax.get_yticks() if low <= t <= high]
-    set_ticks(ax, "y", ticks[:: max(1, math.ceil(len(ticks) / 5))])
-    set_ticks(ax, "x", [t for t in ax.get_xticks() if first <= t <= last][::2] or [first])
-    ax.grid(visible=True, axis="y")  # pyright: ignore[reportUnknownMemberType]
-    y_title(ax, title)
-    x_title(ax, "step")
+    by_step(ax, title, None if last > first else [first])

@@ -10,26 +10,21 @@ from gancheck.measures.figures import (
     MUTED,
     NARROW,
     WIDE,
-    new_figure,
     page_style,
-    set_ticks,
-    x_title,
-    y_title,
 )
 from gancheck.rendering.figure import inline_svg
+from gancheck.rendering.panels import by_step, number, panels
 from gancheck.rendering.report_view import Drawn
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
-    from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
     from gancheck.diagnosis import Diagnostic, Report
 
 __all__ = ["looks_figure", "series", "watched"]
 
-_HEIGHT: Final = 170
 _PANELS: Final = 8
 _DECADES: Final = 100.0  # from the smallest to the largest of a panel that has a logarithmic scale
 
@@ -91,17 +86,10 @@ def _curve(own: Sequence[Mapping[str, Any]], name: str) -> list[Point]:
 
 def looks_figure(drawn: Mapping[str, Sequence[Sequence[Point]]], width_px: int) -> Figure:
     """The panels, two beside each other where there is room."""
-    columns = 2 if width_px >= WIDE and len(drawn) > 1 else 1
-    rows = math.ceil(len(drawn) / columns)
     with page_style():
-        figure, grid = new_figure(
-            width_px, _HEIGHT * rows, rows=rows, columns=columns, squeeze=False
-        )
-        axes: list[Axes] = list(grid.flat)
-        for ax, (title, curves) in zip(axes, drawn.items(), strict=False):
+        figure, axes = panels(width_px, len(drawn))
+        for ax, (title, curves) in zip(axes, drawn.items(), strict=True):
             _panel(ax, title, curves)
-        for ax in axes[len(drawn) :]:
-            ax.set_axis_off()
     return figure
 
 
@@ -121,27 +109,16 @@ def _panel(ax: Any, title: str, curves: Sequence[Sequence[Point]]) -> None:
     highest = max(p[3] for points in curves for p in points)
     if lowest > 0.0 and highest / lowest > _DECADES:
         ax.set_yscale("log")
-    bottom, top = ax.get_ylim()
-    ticks = [t for t in ax.get_yticks() if bottom <= t <= top]
-    set_ticks(ax, "y", ticks[:: max(1, math.ceil(len(ticks) / 5))])
     steps = [p[0] for points in curves for p in points]
-    set_ticks(ax, "x", [min(steps), max(steps)])
-    ax.grid(visible=True, axis="y")
-    y_title(ax, title)
-    x_title(ax, "step")
+    by_step(ax, title, [min(steps), max(steps)])
 
 
 def _point(row: Mapping[str, Any]) -> Point:
-    value = _number(row.get("value"))
-    low, high = _number(row.get("low")), _number(row.get("high"))
+    value = number(row.get("value"))
+    low, high = number(row.get("low")), number(row.get("high"))
     return (
-        _number(row.get("step")),
+        number(row.get("step")),
         value,
         low if math.isfinite(low) else value,
         high if math.isfinite(high) else value,
     )
-
-
-def _number(value: Any) -> float:
-    usable = isinstance(value, int | float) and not isinstance(value, bool)
-    return float(value) if usable else math.nan
