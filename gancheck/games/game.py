@@ -24,6 +24,7 @@ from gancheck.games.admitted import check_players, check_samples, finite, loss_v
 from gancheck.games.batch import Batch, EarlierPoint, Player, StepRule
 from gancheck.games.data import as_sampler
 from gancheck.games.losses import CallableLoss, Loss, as_loss
+from gancheck.games.normalisation import WrittenOut
 from gancheck.games.preserved import Kept
 
 if TYPE_CHECKING:
@@ -378,7 +379,10 @@ class Game:
         # Each call starts from the as-trained buffers and throws its updates away, so real, fake
         # and repeated passes are passes through one and the same function.
         state.update((name, b.detach().clone()) for name, b in module.named_buffers())
-        with semantics.held(module, self.batch_norm):
+        # The second derivatives of a gradient penalty are third ones of the discriminator.
+        thrice = player == "discriminator" and self.loss.input_gradients
+        formula = WrittenOut() if thrice else contextlib.nullcontext()
+        with semantics.held(module, self.batch_norm), formula:
             return functional_call(module, state, (x,))
 
     def _cast(self, x: Tensor) -> Tensor:

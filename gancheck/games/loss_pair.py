@@ -53,6 +53,8 @@ class Loss:
         separable: both losses are means over samples, so that a batch may be cut into parts.
         generator_sees_real: the generator's loss looks at real samples too.
         gradient_penalty: lambda of a two-sided penalty between real and generated samples.
+        input_gradients: the discriminator's loss holds the score's gradient at its input, so that
+            its own second derivatives are third ones of the network.
         label_smoothing: epsilon of the one-sided smoothing of a cross entropy.
         terms: what was added to the named loss, in words; see `games.regularisation`.
     """
@@ -66,6 +68,7 @@ class Loss:
     separable: bool = True
     generator_sees_real: bool = False
     gradient_penalty: float = 0.0
+    input_gradients: bool = False
     label_smoothing: float = 0.0
     terms: tuple[str, ...] = ()
 
@@ -83,6 +86,7 @@ class CallableLoss:
     separable = False
     generator_sees_real = True
     gradient_penalty = 0.0
+    input_gradients = True  # as far as anybody knows
     label_smoothing = 0.0
     in_words = "custom"
 

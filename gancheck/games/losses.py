@@ -270,6 +270,7 @@ _ALL = (
         zero_sum=False,  # the penalty moves with the generated samples
         smooth=False,
         gradient_penalty=GULRAJANI_WEIGHT,
+        input_gradients=True,
     ),
     Loss(
         name="wgan-lp",
@@ -278,6 +279,7 @@ _ALL = (
         probabilistic=False,
         zero_sum=False,
         smooth=False,
+        input_gradients=True,
     ),
     Loss(
         name="relativistic",

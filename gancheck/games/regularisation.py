@@ -98,6 +98,8 @@ class Regularisation:
             # a part of a batch would be shown other noise than it gets in the whole
             separable=loss.separable and not self.instance_noise,
             gradient_penalty=loss.gradient_penalty + self.gradient_penalty,
+            input_gradients=loss.input_gradients
+            or bool(self.r1 or self.r2 or self.gradient_penalty),
             label_smoothing=self.label_smoothing,
             terms=(*loss.terms, *terms),
         )

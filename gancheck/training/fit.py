@@ -11,14 +11,14 @@ import copy
 from typing import TYPE_CHECKING, Any
 
 import torch
+from torch import nn
 
 from gancheck.games import semantics
-from gancheck.games.batch_norm import has_own_batch_norm
 from gancheck.games.losses import resolve
 from gancheck.training.players import own_parameters
 
 if TYPE_CHECKING:
-    from torch import Tensor, nn
+    from torch import Tensor
 
     from gancheck.games.data import Sampler
     from gancheck.games.latents import Latent
@@ -101,11 +101,11 @@ def check_spread(recipe: Recipe, state: State, ranks: Ranks) -> None:
             raise ValueError(
                 f"the {name} takes the samples of a batch beside each other (mixes_samples), {rest}"
             )
-        if own := has_own_batch_norm(network):
+        if any(isinstance(module, nn.SyncBatchNorm) for module in network.modules()):
             raise ValueError(
-                f"the {name} has a {own}, whose statistics are its own affair, {rest}, or take "
-                "torch's BatchNorm1d, BatchNorm2d or BatchNorm3d, which then have those of the "
-                "whole batch"
+                f"the {name} has a SyncBatchNorm, which would exchange its statistics beside the "
+                "training; take BatchNorm1d, BatchNorm2d or BatchNorm3d, which have those of the "
+                "whole batch here"
             )
 
 

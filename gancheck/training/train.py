@@ -20,8 +20,8 @@ from typing import TYPE_CHECKING, Any
 
 import torch
 
-from gancheck.games.batch_norm import WrittenOut
 from gancheck.games.data import ArrayData
+from gancheck.games.normalisation import WrittenOut
 from gancheck.games.shared_stream import SharedStream
 from gancheck.training.fit import check_fit, check_spread
 from gancheck.training.manner import SECOND_ORDER, Manner, Precision, resolve_device, surroundings
@@ -36,6 +36,7 @@ from gancheck.training.tensor_file import fingerprint
 from gancheck.training.updates import UPDATES
 
 if TYPE_CHECKING:
+    from contextlib import AbstractContextManager
     from pathlib import Path
 
     from torch import Tensor, nn
@@ -166,7 +167,7 @@ def train(
     part = max(recipe.batch_size // ranks.count, min(recipe.batch_size, 2))  # two for batch norm
     check_fit(state, recipe.latent, data, batch_size=part)
     check_spread(recipe, state, ranks)
-    norms = _norms(recipe, state, ranks)
+    norms = _norms(recipe, ranks)
     configuration: dict[str, Any] = {
         **_of_recipe(recipe, data, state),
         "device": str(where),
@@ -203,7 +204,7 @@ class _Loop:
         run: RunDirectory,
         state: State,
         players: Players,
-        norms: WrittenOut,
+        norms: AbstractContextManager[object],
         recipe: Recipe,
         command: str,
         callbacks: Sequence[Callback],
@@ -241,7 +242,7 @@ class _Loop:
     def _step(self, step: int, patience: Patience) -> bool:
         """Make a step; say whether it is to be the last one, which is saved then."""
         self._ranks.reseed(self._seed, step)
-        with self._norms.used():
+        with self._norms:
             record = self._update(self._players).whole(self._ranks)
         if self._decay is not None:
             self._state.average(self._decay)
@@ -304,16 +305,15 @@ class _Loop:
             )
 
 
-def _norms(recipe: Recipe, state: State, ranks: Ranks) -> WrittenOut:
-    """Batch norm by its formula where torch's own is not enough.
+def _norms(recipe: Recipe, ranks: Ranks) -> AbstractContextManager[object]:
+    """Around an update: normalisation by its formula where torch's own is not enough.
 
-    That is over several processes, and where updates take second derivatives of a loss that may
-    hold a first one already.
+    Gradient penalties that are differentiated twice more need it, and a batch in several parts.
     """
-    needed = ranks.count > 1 or recipe.updates in SECOND_ORDER
-    networks = (state.generator, state.discriminator) if needed else ()
-    gather = ranks.gather if ranks.count > 1 else None
-    return WrittenOut(networks, count=ranks.count, gather=gather)
+    thrice = recipe.updates in SECOND_ORDER and recipe.losses().input_gradients
+    if ranks.count == 1:
+        return WrittenOut() if thrice else contextlib.nullcontext()
+    return WrittenOut(count=ranks.count, gather=ranks.gather, everything=thrice)
 
 
 def _shared(state: State, configuration: dict[str, Any], ranks: Ranks) -> State:

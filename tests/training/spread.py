@@ -90,11 +90,19 @@ class Mixing(nn.Module):
 
 
 class OwnNorm(nn.BatchNorm1d):
-    """Somebody's own batch norm."""
+    """Somebody's own batch norm, and the function alone after it."""
+
+    def forward(self, input: torch.Tensor) -> torch.Tensor:  # noqa: A002
+        bent = super().forward(input).sin()
+        return nn.functional.batch_norm(bent, None, None, training=True)
 
 
 def own_norm(generator: torch.Generator) -> nn.Module:
-    return nn.Sequential(OwnNorm(2, dtype=torch.float64), net(2, 1)(generator))
+    return nn.Sequential(OwnNorm(2, dtype=torch.float64), net(2, 8, 1)(generator))
+
+
+def syncing(generator: torch.Generator) -> nn.Module:
+    return nn.Sequential(nn.SyncBatchNorm(2, dtype=torch.float64).eval(), net(2, 1)(generator))
 
 
 class InTheSecond(nn.Module):
@@ -138,7 +146,8 @@ ALIKE: dict[str, Recipe] = {
     "everything that draws, twice differentiated": double(
         updates="consensus",
         discriminator=normed,
-        **STILL,
+        generator_optimiser=Optimiser(kind="sgd", lr=1e-4),
+        discriminator_optimiser=Optimiser(kind="sgd", lr=1e-4),
         regularisation=Regularisation(
             r1=0.1, gradient_penalty=0.2, instance_noise=0.1, label_smoothing=0.1
         ),
@@ -154,6 +163,15 @@ ALIKE: dict[str, Recipe] = {
         latent=latents.product(latents.categorical(2), latents.normal(2)),
     ),
     "running statistics": double(discriminator=normed, updates="simultaneous", **STILL),
+    "layer norm, twice differentiated": double(
+        updates="symplectic",
+        loss="wgan-gp",
+        discriminator=lambda g: nn.Sequential(
+            net(2, 6)(g), nn.LayerNorm(6, dtype=torch.float64), nn.Softplus(), net(6, 1)(g)
+        ),
+        **STILL,
+    ),
+    "batch norm of one's own": double(discriminator=own_norm, **STILL),
     "spectral norm": double(discriminator=lambda g: spectrally_normed(net(2, 8, 1)(g), g)),
     "dcgan": double(**DCGAN),
     "dcgan with gradient penalty": double(**{**DCGAN, "loss": "wgan-lp"}),
@@ -166,7 +184,7 @@ REFUSED: dict[str, Recipe] = {
     "odd batch": double(batch_size=7),
     "relativistic": double(loss="relativistic"),
     "mixing": double(discriminator=Mixing),
-    "own norm": double(discriminator=own_norm),
+    "synchronised": double(discriminator=syncing),
     "not a number": double(discriminator=partial(InTheSecond, nan=True)),
     "drifting": double(discriminator=partial(InTheSecond, nan=False)),
     "another game": double(),

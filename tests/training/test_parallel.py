@@ -99,7 +99,7 @@ def test_what_cannot_be_spread_or_goes_wrong_ends_every_process_with_one_sentenc
         "odd batch": "ValueError: batch_size must be a multiple of the 2 processes, got 7; take 6",
         "relativistic": "ValueError: the relativistic loss compares the samples of a batch",
         "mixing": "ValueError: the discriminator takes the samples of a batch beside each other",
-        "own norm": "ValueError: the discriminator has a OwnNorm, whose statistics are its own",
+        "synchronised": "ValueError: the discriminator has a SyncBatchNorm, which would exchange",
         "another game": "ValueError: process 1 would train another game than the first",
         "drifting": "Diverged: process 1 holds other numbers than the first at step 3",
         # of the second process's rows alone, and yet of the whole batch's loss
