@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import json
+import os
 import shlex
 import sys
 from dataclasses import replace
@@ -35,6 +36,7 @@ __all__ = [
 ]
 
 _REFUSED = 3
+_READER_GONE = 141  # 128 and the number of SIGPIPE, as of a program that the signal ends
 _SENTENCE = 4000  # longest sentence of an ending, in characters
 _SEVERE = {
     FailOn.failing: ("failing",),
@@ -57,6 +59,9 @@ def answering(
         yield
     except KeyboardInterrupt as stop:  # training's own kind says which step is saved
         fail(str(stop) or "interrupted" + (f"; go on with: {resume}" if resume else ""), 130)
+    except BrokenPipeError:  # whoever read, such as `head`, has enough
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # what is left goes nowhere
+        raise typer.Exit(_READER_GONE) from None
     except Exception as error:
         code = _exit_code(error)
         if code is None:
@@ -67,6 +72,8 @@ def answering(
             except OSError as unwritten:  # the refusal matters more than its file
                 typer.echo(f"gancheck: {unwritten}", err=True)
         text = error.args[0] if isinstance(error, KeyError) and error.args else error
+        if _out_of_memory(error):
+            text = f"not enough memory ({error}); take a smaller batch, network or latent"
         fail(f"refused: {text}" if code == _REFUSED else str(text), code)
 
 
@@ -78,6 +85,8 @@ def _exit_code(error: Exception) -> int | None:
         return _REFUSED
     if isinstance(error, typer.Exit):
         return None
+    if _out_of_memory(error):
+        return 4
     if "gancheck.training.outcomes" in sys.modules:
         from gancheck.training import outcomes
 
@@ -86,6 +95,15 @@ def _exit_code(error: Exception) -> int | None:
         if isinstance(error, outcomes.Refused):
             return 2
     return 2 if isinstance(error, (ValueError, KeyError, OSError, ModuleNotFoundError)) else None
+
+
+def _out_of_memory(error: Exception) -> bool:
+    """Whether Python, torch's CUDA allocator or its CPU allocator, by its words, had none left."""
+    return (
+        isinstance(error, MemoryError)
+        or type(error).__name__ == "OutOfMemoryError"
+        or "DefaultCPUAllocator: can't allocate memory" in str(error)
+    )
 
 
 def fail(sentence: str, code: int) -> None:
