@@ -78,6 +78,7 @@ class GeneratorOnly(Game):
         self.batch_norm = batch_norm
         self.max_memory = None
         self.step = None
+        self.earlier = None
         self.labels, self.held_out = check_samples(self.data, labels, held_out)
         self._functions = None
         self._vectors = None
