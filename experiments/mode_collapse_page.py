@@ -82,6 +82,8 @@ _LIMITS: Final = (
     "this measure would say less.",
     "The collapses are made: by steps sixfold, or by a D that stands still. A collapse that comes of "
     "itself late in a long training may look different.",
+    "How wide the modes and how large the steps must be for modes to be lost was tried out on other "
+    "seeds, before any curvature was measured there.",
     "A slope is that of the loss; the step is Adam's, which need not go down along this line.",
     "The line is chosen when it is known which mode gets lost. It describes an event, it does not "
     "warn of one.",

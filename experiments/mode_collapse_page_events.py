@@ -26,6 +26,7 @@ from gancheck.measures.figures import (
     symlog,
     y_title,
 )
+from gancheck.measures.medians import MedianInterval, median_interval
 from gancheck.rendering.experiment_page import Agreement, Number, Part, Table
 
 if TYPE_CHECKING:
@@ -49,6 +50,12 @@ TITLES: Final = {
     "caught up": "lost, D trained on",
 }
 SUMMED: Final = ("slope", "curvature")
+_ALONE: Final = {
+    "before": "first look",
+    "during": "second look",
+    "after": "third look",
+    "caught up": "second, D trained on",
+}
 LINES: Final = {
     "lost": "towards the lost mode",
     "kept": "towards a kept mode",
@@ -87,8 +94,9 @@ def collapsed(rows: Sequence[Row], way: str) -> Part:
         alt="Slope and curvature towards the lost mode before, while lost and when found again, each "
         "event, with the size of the curvature along random directions",
         caption="Towards the lost mode, at the three looks of each event, joined; a bar is two "
-        "standard errors either way, over batches. Large dot: the median. Ring: median size of the "
-        "curvature along random directions, at either sign. Loss over distance and over its square. "
+        "standard errors either way, over batches. Large dot: the median, with its 95 % interval "
+        "over events. Ring: median size of the curvature along random directions, at either sign. "
+        "Loss over distance and over its square. "
         "In the table, medians over events with 95 % intervals.",
         folded={
             "What the curvature is made of, and the lines": _parts_table(events),
@@ -125,30 +133,31 @@ def _median(values: Sequence[float]) -> str:
     return over_seeds(values, 2) if values else "none"
 
 
-def _lines_table(rows: Sequence[Row]) -> Table:
-    """Slope and curvature along each line at each look."""
+def _lines_table(rows: Sequence[Row], titles: Mapping[str, str] = TITLES) -> Table:
+    """Slope and curvature along each line at each look, the looks under these names."""
+    lines = LINES if titles is TITLES else {**LINES, "lost": "towards the named mode"}
     return Table(
-        columns=["line", "look", "slope", "curvature", "events"],
+        columns=["line", "look", "slope", "curvature", "runs"],
         rows=[
             [
-                LINES[line],
-                TITLES[look],
+                lines[line],
+                titles[look],
                 _median(_values(rows, look, line, "slope")),
                 _median(_values(rows, look, line, "curvature")),
                 str(len(_values(rows, look, line, "slope"))),
             ]
-            for line in LINES
-            for look in TITLES
+            for line in lines
+            for look in titles
         ]
         + [
             [
                 "random, median size",
-                TITLES[look],
+                titles[look],
                 _median(_typical(rows, look, "slope")),
                 _median(_typical(rows, look, "curvature")),
                 str(len(_typical(rows, look, "slope"))),
             ]
-            for look in TITLES
+            for look in titles
         ],
         words=2,
     )
@@ -228,6 +237,7 @@ def left_alone(rows: Sequence[Row]) -> Part:
     """The pairs that go on gently, and what the lost mode's line does more than others."""
     gentle = chosen(rows, way="gentle")
     quiet = sum(r["measured"]["events"] == 0 for r in gentle)
+    lossy = [str(r["configuration"]["seed"]) for r in gentle if r["measured"]["events"]]
     more = [
         [way, *_beside(with_event(chosen(rows, way=way)), gentle)]
         for way in ("large steps", "frozen D")
@@ -237,20 +247,20 @@ def left_alone(rows: Sequence[Row]) -> Part:
         agreement=Agreement.supported if quiet == len(gentle) else Agreement.contradicted,
         title=f"{quiet} of {len(gentle)} pairs lose no mode",
         lead="The same pairs at looks and with a mode that were fixed beforehand. The table is of "
-        "these; what an event's line does beside them and beside a kept mode is folded below.",
+        "these; what an event's line does beside them and beside a kept mode is folded below."
+        + (f" A mode is lost with seed {', '.join(lossy)}." if lossy else ""),
         numbers=[
             Number(
-                label=f"curvature, {TITLES[look] if look == 'before' else word}",
+                label=f"curvature, {_ALONE[look]}",
                 value=_median(_values(gentle, look, "lost", "curvature")),
                 note="towards the mode that was named, 95 % over seeds",
             )
-            for look, word in (("before", ""), ("during", "a little later"))
+            for look in LOOKS
         ],
-        table=_lines_table(gentle),
-        draw=partial(_figure, gentle),
+        table=_lines_table(gentle, _ALONE),
+        draw=partial(_figure, gentle, titles=_ALONE),
         alt="Slope and curvature towards a mode that is not lost, at three looks of each run",
-        caption="As above, for a mode that is not lost: “lost” and “found again” are only the second "
-        "and the third look.",
+        caption="As above, for a mode that was named beforehand, at three looks.",
         folded={
             "What an event's line does more": Table(
                 columns=["way", "than a kept mode's, same run", "than when left alone, same seed"],
@@ -283,12 +293,13 @@ def _beside(events: Sequence[Row], gentle: Sequence[Row]) -> list[str]:
 
 
 @page_style()
-def _figure(rows: Sequence[Row], width_px: int) -> Figure:
+def _figure(rows: Sequence[Row], width_px: int, *, titles: Mapping[str, str] = TITLES) -> Figure:
     figure, axes = panels(width_px, 2, height=300)
     for ax, what, title in zip(
         axes, ("slope", "curvature"), ("slope towards the mode", "curvature"), strict=True
     ):
         _panel(ax, rows, what, title)
+        set_ticks(ax, "x", range(3), [titles[k] for k in LOOKS])
     return figure
 
 
@@ -297,22 +308,28 @@ def _panel(ax: Axes, rows: Sequence[Row], what: str, title: str) -> None:
     drawn += [s * v for look in LOOKS for v in _typical(rows, look, what) for s in (-1, 1)]
     top = max((abs(v) for v in drawn), default=1.0) * 1.6 or 1.0
     linear = 10.0 ** math.floor(math.log10(top / 50.0))
-    for place, row in enumerate(rows):
+    marks: list[tuple[float, float, float]] = []  # place, value, two standard errors
+    for number, row in enumerate(rows):
         looks = row["measured"]["looks"]
-        there = [k for k in LOOKS if k in looks]
-        x = [LOOKS.index(k) + 0.3 * (place + 0.5) / len(rows) - 0.15 for k in there]
-        pairs = [looks[k]["lost"][what] for k in there]
-        ax.plot(x, [p[0] for p in pairs], color=MUTED, linewidth=0.8, alpha=0.5, zorder=1)
-        ax.errorbar(
-            x, [p[0] for p in pairs], yerr=[2.0 * p[1] for p in pairs], fmt="o", color=MUTED,
-            markersize=3.5, elinewidth=1.0, zorder=2,
+        shift = 0.3 * (number + 0.5) / len(rows) - 0.15
+        own = [
+            (LOOKS.index(k) + shift, value, 2.0 * error)
+            for k in LOOKS
+            if k in looks
+            for value, error in (looks[k]["lost"][what],)
+        ]
+        ax.plot(
+            [x for x, _, _ in own], [y for _, y, _ in own], color=MUTED, linewidth=0.8, alpha=0.5,
+            zorder=1,
         )  # fmt: skip
+        marks += own
+    if marks:
+        x, y, error = zip(*marks, strict=True)
+        ax.errorbar(x, y, yerr=error, fmt="o", color=MUTED, markersize=3.5, elinewidth=1, zorder=2)
     for at, look in enumerate(LOOKS):
         values = _values(rows, look, "lost", what)
         if values:
-            ax.plot(
-                at + 0.3, float(np.median(values)), "o", color=GENERATOR, markersize=8, zorder=4
-            )
+            _median_mark(ax, at + 0.3, median_interval(values))
         sizes = _typical(rows, look, what)
         if sizes and what == "curvature":
             for sign in (-1.0, 1.0):
@@ -321,8 +338,15 @@ def _panel(ax: Axes, rows: Sequence[Row], what: str, title: str) -> None:
     reference(ax, 0.0, axis="y")
     ax.set_xlim(-0.4, 2.6)
     symlog(ax, "y", low=-top, high=top, linear=linear)
-    set_ticks(ax, "x", range(3), [TITLES[k] for k in LOOKS])
     ax.grid(visible=True, axis="y")
     y_title(ax, f"{title} (linear within ±{number_text(linear)})")
     if not rows:
         label(ax, 1.0, 0.0, "no event", MUTED, dy=12, align="center", bold=False)
+
+
+def _median_mark(ax: Axes, x: float, found: MedianInterval) -> None:
+    """An upright interval with a dot."""
+    if math.isfinite(found.low):
+        ax.plot([x, x], [found.low, found.high], color=GENERATOR, alpha=0.35, linewidth=5,
+                solid_capstyle="butt", zorder=3)  # fmt: skip
+    ax.plot(x, found.value, "o", color=GENERATOR, markersize=8, zorder=4)

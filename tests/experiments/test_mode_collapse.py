@@ -14,7 +14,7 @@ from torch import nn
 
 from experiments import mode_collapse
 from experiments.mode_collapse import perform, planned
-from experiments.mode_collapse_conclusion import closed_form
+from experiments.mode_collapse_conclusion import closed_form, conclusion
 from experiments.mode_collapse_events import Event, events_in, first_event, held_and_lost
 from experiments.mode_collapse_lines import (
     along,
@@ -376,3 +376,35 @@ def test_a_pair_left_alone_that_loses_a_mode_is_told(rows: list[dict[str, Any]])
     lossy = copy.deepcopy(rows)
     event_rows(lossy, "gentle")[0]["measured"]["events"] = 2
     assert page(lossy, "x").parts[4].agreement is Agreement.contradicted
+
+
+def test_without_an_event_nothing_is_concluded_of_training(rows: list[dict[str, Any]]) -> None:
+    none = [r for r in copy.deepcopy(rows) if r["configuration"].get("way") != "gentle"]
+    for row in none:
+        row["measured"] |= {"event": None, "events": 0, "looks": {}}
+    trained = [r for r in none if r["configuration"]["part"] == "trained"]
+    events = [r for r in none if r["configuration"]["part"] == "events"]
+    assert conclusion(trained, events)[-1].startswith("**No pair lost a mode,**")
+
+
+@pytest.mark.parametrize(
+    ("after", "words"),
+    [
+        (-1.0, "makes the curvature 10 times larger"),
+        (0.01, "makes it 10 times smaller"),
+        (None, "does not surely change the size"),
+    ],
+)
+def test_what_training_d_on_did_is_told_where_it_is_sure(
+    after: float | None, words: str, rows: list[dict[str, Any]]
+) -> None:
+    own = copy.deepcopy([r for r in rows if r["configuration"]["part"] in ("trained", "events")])
+    for row in own:
+        if row["configuration"]["part"] == "events":
+            looks = row["measured"]["looks"]
+            looks["during"]["lost"]["curvature"][0] = -0.1
+            odd = row["configuration"]["seed"] % 2
+            looks["caught up"]["lost"]["curvature"][0] = after or (1.0 if odd else 0.01)
+    trained = [r for r in own if r["configuration"]["part"] == "trained"]
+    told = conclusion(trained, [r for r in own if r["configuration"]["part"] == "events"])
+    assert words in told[2]
