@@ -18,9 +18,10 @@ from gancheck.cli_endings import answering, progress
 from gancheck.cli_options import Device, Json  # noqa: TC001
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Generator, Mapping
 
     from gancheck.games.recipe import Recipe
+    from gancheck.training.parallel import Ranks
 
 __all__ = ["doctor", "sweep", "train"]
 
@@ -81,19 +82,12 @@ def train(
     as_json: Json = False,
 ) -> None:
     """Train a GAN of the zoo or of a recipe file into a run directory that `diagnose` reads."""
-    with contextlib.ExitStack() as stack:
-        stack.enter_context(answering())
+    with _processes(f"train --resume --out {shlex.quote(str(out))}") as ranks:
         from gancheck.loggers import logger
         from gancheck.recipe_file import changed, read_recipe, recipe_text
         from gancheck.rendering.terminal import training_bar
         from gancheck.runner import recipe_of_run, train_recipe
-        from gancheck.training.together import joined
 
-        ranks = stack.enter_context(joined())
-        # once more: what one of several processes has to say is heard by the others before it ends
-        stack.enter_context(
-            answering(ranks.command(f"train --resume --out {shlex.quote(str(out))}"))
-        )
         if listed:
             _print_recipes(as_json=as_json)
             return
@@ -139,6 +133,21 @@ def _said(chosen: Recipe, changes: Mapping[str, str], **given: Any) -> dict[str,
     }
 
 
+@contextlib.contextmanager
+def _processes(again: str) -> Generator[Ranks]:
+    """The processes of this command, which say once how it ends.
+
+    Args:
+        again: what to type after `gancheck` to go on after an interruption.
+    """
+    with answering():
+        from gancheck.training.together import joined
+
+        # inside once more: what a process has to say is heard by the others before it ends
+        with joined() as ranks, answering(ranks.command(again)):
+            yield ranks
+
+
 def _print_recipes(*, as_json: bool) -> None:
     from gancheck.games.zoo import RECIPES
 
@@ -157,8 +166,9 @@ def sweep(
     as_json: Json = False,
 ) -> None:
     """Train and diagnose recipes over seeds; the same command goes on after an interruption."""
-    again = f"gancheck sweep {shlex.quote(str(file))} --out {shlex.quote(str(out))}"
-    with answering(again):
+    with _processes(f"sweep {shlex.quote(str(file))} --out {shlex.quote(str(out))}") as ranks:
+        if ranks.count > 1:
+            raise ValueError("sweep trains one run after the other; start it without torchrun")
         from gancheck.sweep import perform, read_sweep
 
         found = perform(read_sweep(file), out, device=device, progress=progress)

@@ -45,8 +45,7 @@ def joined() -> Generator[Ranks]:
 
     Raises:
         ValueError: this torch cannot join them.
-        RuntimeError: they cannot reach each other.
-        Lost: inside, where another one ended.
+        Lost: they cannot reach each other, or, inside, another one ended.
     """
     if "TORCHELASTIC_RUN_ID" not in os.environ or os.environ["WORLD_SIZE"] == "1":
         yield ALONE
@@ -82,15 +81,22 @@ def together(
         count: of them.
         local: rank on this machine; `rank` where not given.
         local_count: processes on this machine; `count` where not given.
+
+    Raises:
+        Lost: they cannot reach each other, or, inside, another one ended.
     """
     cards = torch.cuda.is_available()
-    dist.init_process_group(
-        "cpu:gloo,cuda:nccl" if cards else "gloo",
-        store=dist.PrefixStore("group", store),
-        rank=rank,
-        world_size=count,
-        timeout=_WAIT,
-    )
+    try:
+        dist.init_process_group(
+            "cpu:gloo,cuda:nccl" if cards else "gloo",
+            store=dist.PrefixStore("group", store),
+            rank=rank,
+            world_size=count,
+            timeout=_WAIT,
+        )
+    except RuntimeError as error:
+        reason = (str(error).splitlines() or [type(error).__name__])[0]
+        raise Lost(f"process {rank} of {count} cannot reach the others: {reason}") from error
     ranks = Ranks(
         rank=rank,
         count=count,
