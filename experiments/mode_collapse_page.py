@@ -84,6 +84,8 @@ _LIMITS: Final = (
     "itself late in a long training may look different.",
     "How wide the modes and how large the steps must be for modes to be lost was tried out on other "
     "seeds, before any curvature was measured there.",
+    "How flat a line is beside random ones depends on the scale. Judged is the curvature per squared "
+    "motion of the samples, as in the theorem; per squared length in the parameters is folded.",
     "A slope is that of the loss; the step is Adam's, which need not go down along this line.",
     "The line is chosen when it is known which mode gets lost. It describes an event, it does not "
     "warn of one.",
