@@ -32,15 +32,15 @@ class _Logger(ABC):
         """Told of every step; waits for the device at those that are written."""
         if now.step == 1 or now.step % METRICS_EVERY == 0:
             if self._opened is None:
-                self._opened = self._open(self._folder)
+                self._opened = self._open(self._folder, now.step)
             numbers = now.record.numbers()
             self._write({k: v for k, v in numbers.items() if v is not None}, now.step)
         if now.step == now.steps and self._opened is not None:
             self._close()
 
     @abstractmethod
-    def _open(self, folder: Path) -> Any:
-        """What rows are handed to."""
+    def _open(self, folder: Path, step: int) -> Any:
+        """What rows are handed to, the first of them at this step."""
 
     @abstractmethod
     def _write(self, numbers: dict[str, float], step: int) -> None:
@@ -65,10 +65,11 @@ class TensorBoard(_Logger):
         super().__init__(folder)
         _installed("tensorboard")
 
-    def _open(self, folder: Path) -> Any:
+    def _open(self, folder: Path, step: int) -> Any:
         from torch.utils.tensorboard.writer import SummaryWriter
 
-        return SummaryWriter(str(folder))
+        # what a killed run told after the checkpoint that it is resumed from was not to be
+        return SummaryWriter(str(folder), purge_step=step)
 
     def _write(self, numbers: dict[str, float], step: int) -> None:
         for name, value in numbers.items():
@@ -92,9 +93,10 @@ class WeightsAndBiases(_Logger):
         super().__init__(folder)
         _installed("wandb")
 
-    def _open(self, folder: Path) -> Any:
+    def _open(self, folder: Path, step: int) -> Any:
         import wandb
 
+        del step
         folder.mkdir(parents=True, exist_ok=True)
         settings: Any = wandb.Settings(silent=True, console="off")
         return wandb.init(project="gancheck", dir=str(folder), mode="offline", settings=settings)

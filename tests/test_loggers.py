@@ -20,6 +20,8 @@ from tests.training.tiny import everything, on_cpu, tiny
 if TYPE_CHECKING:
     from pathlib import Path
 
+    from gancheck.training.train import Progress
+
 pytestmark = pytest.mark.filterwarnings("ignore")  # other packages' own warnings
 
 
@@ -39,6 +41,28 @@ def test_tensorboard_has_the_metrics_of_the_run(tmp_path: Path) -> None:
         scalars = seen.Scalars(name)
         assert [s.step for s in scalars] == [r["step"] for r in rows]
         assert [s.value for s in scalars] == pytest.approx([r[name] for r in rows], rel=1e-6)
+
+
+def test_tensorboard_forgets_what_a_killed_run_told_after_its_checkpoint(tmp_path: Path) -> None:
+    pytest.importorskip("tensorboard")
+    from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
+
+    def dies(now: Progress) -> None:
+        if now.step == 35:
+            raise RuntimeError("as a kill does, without a checkpoint")
+
+    slow = tiny(steps=60, checkpoint_every=25)
+    killed = logger("tensorboard", tmp_path / "a")
+    with pytest.raises(RuntimeError, match="as a kill does"):
+        on_cpu(slow, tmp_path / "a", callbacks=[killed, dies])
+    killed._close()  # pyright: ignore[reportPrivateUsage] (its process would have)
+    time.sleep(1.1)  # an event file is named by the second
+    again = logger("tensorboard", tmp_path / "a")
+    on_cpu(slow, tmp_path / "a", resume=True, callbacks=[again])
+    seen = EventAccumulator(str(tmp_path / "a/tensorboard"))
+    seen.Reload()
+    rows = metrics(tmp_path / "a")
+    assert [s.step for s in seen.Scalars("loss_g")] == [r["step"] for r in rows]
 
 
 def test_weights_and_biases_keeps_an_offline_run_and_sends_nothing(
