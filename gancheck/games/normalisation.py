@@ -50,6 +50,11 @@ class WrittenOut(TorchFunctionMode):
     ) -> None:
         super().__init__()
         self._count, self._gather, self._everything = count, gather, everything
+        # Compiled code breaks off at an exchange, which it cannot hold. Said here and not of the
+        # function: it imports torch's compiler, which takes seconds that only such a batch owes.
+        self._batch_norm: Any = (
+            _batch_norm if gather is None else torch.compiler.disable(_batch_norm)
+        )
 
     def __torch_function__(
         self, func: Any, types: Any, args: Sequence[Any] = (), kwargs: dict[str, Any] | None = None
@@ -57,8 +62,7 @@ class WrittenOut(TorchFunctionMode):
         """Whatever torch is asked for, with three exceptions."""
         given = kwargs or {}
         if func is functional.batch_norm:
-            batch_norm: Any = _batch_norm
-            return batch_norm(self._count, self._gather, *args, **given)
+            return self._batch_norm(self._count, self._gather, *args, **given)
         if self._everything and func is functional.layer_norm:
             return _layer_norm(*args, **given)
         if self._everything and func is functional.instance_norm:
@@ -69,7 +73,6 @@ class WrittenOut(TorchFunctionMode):
 # Arguments have torch's names, which callers may use.
 
 
-@torch.compiler.disable  # compiled code breaks off here: it cannot hold an exchange
 def _batch_norm(
     count: int,
     gather: Gather | None,
