@@ -353,35 +353,6 @@ def test_it_looks_under_autocast_and_without_gradients_as_it_does_outside() -> N
     assert values == [[r["value"] for r in plain.history]] * 2
 
 
-@pytest.mark.filterwarnings("ignore::DeprecationWarning")  # torch's compiler imports old parts
-def test_wrapped_networks_are_measured_without_their_wrapper(tmp_path: Path) -> None:
-    g, d = pair()
-    torch.distributed.init_process_group(
-        "gloo", init_method=f"file://{tmp_path / 'meeting'}", rank=0, world_size=1
-    )
-    try:
-        wrapped = nn.parallel.DistributedDataParallel(g)
-        game = game_of(wrapped, d)
-        assert game.modules["generator"] is g
-        monitor = Monitor(game, every=1, max_overhead=None, codes=["GC001"], plan=LIGHT)
-        monitor.step(0)
-        assert monitor.report()["GC001"].quantities
-    finally:
-        torch.distributed.destroy_process_group()
-    assert game_of(torch.compile(g), d).modules["generator"] is g
-
-
-def test_only_the_first_process_of_a_distributed_training_looks(
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:
-    monkeypatch.setattr("torch.distributed.is_initialized", lambda: True)
-    monkeypatch.setattr("torch.distributed.get_rank", lambda: 1)
-    monitor = Monitor(game_of(*pair()), every=1, max_overhead=None, plan=LIGHT)
-    monitor.step(0)
-    assert (monitor.history, monitor.verdict) == ([], Verdict.not_applicable)
-    assert str(monitor).startswith("no look yet; overhead ")
-
-
 @pytest.mark.parametrize(
     ("arguments", "sentence"),
     [

@@ -3,14 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from typing import TYPE_CHECKING
 
 import pytest
 import torch
 from torch import Tensor, nn
 from torch.nn.functional import softplus
 
+from gancheck.diagnosis import Verdict
 from gancheck.monitor import Monitor
 from tests.test_monitor import LIGHT, game_of, pair
+
+if TYPE_CHECKING:
+    from pathlib import Path
 
 Look = Callable[[Tensor], None]
 """What a loop calls with its real batch at the moment at which it may be looked at."""
@@ -93,3 +98,32 @@ def test_a_look_in_the_middle_of_anything_changes_nothing(
             assert {r["code"] for r in monitor.history if "quantity" in r} == {"GC001", "GC004"}
     alone, seen = ends
     assert all(torch.equal(a, b) for a, b in zip(alone, seen, strict=True))
+
+
+@pytest.mark.filterwarnings("ignore::DeprecationWarning")  # torch's compiler imports old parts
+def test_wrapped_networks_are_measured_without_their_wrapper(tmp_path: Path) -> None:
+    g, d = pair()
+    torch.distributed.init_process_group(
+        "gloo", init_method=f"file://{tmp_path / 'meeting'}", rank=0, world_size=1
+    )
+    try:
+        wrapped = nn.parallel.DistributedDataParallel(g)
+        game = game_of(wrapped, d)
+        assert game.modules["generator"] is g
+        monitor = Monitor(game, every=1, max_overhead=None, codes=["GC001"], plan=LIGHT)
+        monitor.step(0)
+        assert monitor.report()["GC001"].quantities
+    finally:
+        torch.distributed.destroy_process_group()
+    assert game_of(torch.compile(g), d).modules["generator"] is g
+
+
+def test_only_the_first_process_of_a_distributed_training_looks(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr("torch.distributed.is_initialized", lambda: True)
+    monkeypatch.setattr("torch.distributed.get_rank", lambda: 1)
+    monitor = Monitor(game_of(*pair()), every=1, max_overhead=None, plan=LIGHT)
+    monitor.step(0)
+    assert (monitor.history, monitor.verdict) == ([], Verdict.not_applicable)
+    assert str(monitor).startswith("no look yet; overhead ")
