@@ -8,6 +8,7 @@ from __future__ import annotations
 import contextlib
 import json
 import shlex
+from dataclasses import replace
 from enum import StrEnum
 from pathlib import Path  # noqa: TC003 (typer reads annotations)
 from typing import TYPE_CHECKING, Annotated, Any
@@ -21,6 +22,7 @@ if TYPE_CHECKING:
     from collections.abc import Generator, Mapping
 
     from gancheck.games.recipe import Recipe
+    from gancheck.runner import Run
     from gancheck.training.parallel import Ranks
 
 __all__ = ["doctor", "sweep", "train"]
@@ -98,8 +100,11 @@ def train(
             chosen = recipe_of_run(out)
         else:
             raise ValueError("recipe must be named: gancheck train --list prints those there are")
+        said = _said(chosen, changes, loss=loss, steps=steps, seed=seed)
         if printed:
-            typer.echo(recipe_text(chosen), nl=False)
+            chosen = replace(chosen, **{k: v for k, v in said.items() if v is not None})
+            text = json.dumps(chosen.written(), indent=2) + "\n" if as_json else recipe_text(chosen)
+            typer.echo(text, nl=False)
             return
         if out is None:
             raise ValueError("--out must name the run directory to make")
@@ -107,7 +112,7 @@ def train(
             run = train_recipe(
                 chosen,
                 out,
-                **_said(chosen, changes, loss=loss, steps=steps, seed=seed),
+                **said,
                 device=device,
                 precision=None if precision is None else precision.value,
                 compiled=compiled or None,  # a run that is resumed knows what it was begun with
@@ -119,9 +124,7 @@ def train(
                 callbacks=[advance, *(logger(name, out) for name in log or ())],
                 ranks=ranks,
             )
-        if run.watched:
-            typer.echo(f"watched: {run.watched}")
-        typer.echo(f"trained: {out}\nnext:    gancheck diagnose {shlex.quote(str(out))}")
+        _print_run(run, out, as_json=as_json)
 
 
 def _said(chosen: Recipe, changes: Mapping[str, str], **given: Any) -> dict[str, Any]:
@@ -146,6 +149,22 @@ def _processes(again: str) -> Generator[Ranks]:
         # inside once more: what a process has to say is heard by the others before it ends
         with joined() as ranks, answering(ranks.command(again)):
             yield ranks
+
+
+def _print_run(run: Run, out: Path, *, as_json: bool) -> None:
+    if as_json:
+        told = {
+            "run": str(out),
+            "recipe": run.recipe.name,
+            "step": run.step,
+            "metrics": run.history[-1] if run.history else None,
+            "watched": run.watched or None,
+        }
+        typer.echo(json.dumps(told, indent=2))
+        return
+    if run.watched:
+        typer.echo(f"watched: {run.watched}")
+    typer.echo(f"trained: {out}\nnext:    gancheck diagnose {shlex.quote(str(out))}")
 
 
 def _print_recipes(*, as_json: bool) -> None:

@@ -70,6 +70,24 @@ def test_a_watched_training_says_what_looking_cost_and_a_longer_one_goes_on(
     assert "was made with seed = 0, not 7" in other.stderr
 
 
+def test_training_answers_in_json_and_prints_the_recipe_that_it_would_train(tmp_path: Path) -> None:
+    options = ("--steps", "3", "--seed", "5", "--loss", "wgan", "--set", "batch_size=4")
+    out = tmp_path / "a"
+    done = run("train", "dirac", *options, "--device", "cpu", "--out", out, "--json")
+    assert done.exit_code == 0, done.output
+    told = json.loads(done.stdout)
+    assert (told["run"], told["recipe"], told["step"]) == (str(out), "dirac", 3)
+    rows = (out / "metrics.jsonl").read_text().splitlines()
+    assert told["metrics"] == json.loads(rows[-1])
+    printed = run("train", "dirac", *options, "--print")
+    (tmp_path / "printed.toml").write_text(printed.stdout)
+    again = run("train", tmp_path / "printed.toml", "--device", "cpu", "--out", tmp_path / "b")
+    assert again.exit_code == 0, again.output
+    assert (tmp_path / "b/run.json").read_bytes() == (out / "run.json").read_bytes()
+    written = json.loads(run("train", "dirac", *options, "--print", "--json").stdout)
+    assert (written["steps"], written["seed"], written["loss"]) == (3, 5, "wgan")
+
+
 def _audit(pair: Path, out: Path, *words: str | Path) -> Result:
     return run(
         "audit", pair / "G.pth", pair / "D.pth", "--manifest", pair / "gancheck.toml",
