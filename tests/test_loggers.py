@@ -51,14 +51,14 @@ def test_tensorboard_forgets_what_a_killed_run_told_after_its_checkpoint(tmp_pat
         if now.step == 35:
             raise RuntimeError("as a kill does, without a checkpoint")
 
-    slow = tiny(steps=60, checkpoint_every=25)
+    rarely_saved = tiny(steps=60, checkpoint_every=25)
     killed = logger("tensorboard", tmp_path / "a")
     with pytest.raises(RuntimeError, match="as a kill does"):
-        on_cpu(slow, tmp_path / "a", callbacks=[killed, dies])
+        on_cpu(rarely_saved, tmp_path / "a", callbacks=[killed, dies])
     killed._close()  # pyright: ignore[reportPrivateUsage] (its process would have)
     time.sleep(1.1)  # an event file is named by the second
     again = logger("tensorboard", tmp_path / "a")
-    on_cpu(slow, tmp_path / "a", resume=True, callbacks=[again])
+    on_cpu(rarely_saved, tmp_path / "a", resume=True, callbacks=[again])
     seen = EventAccumulator(str(tmp_path / "a/tensorboard"))
     seen.Reload()
     rows = metrics(tmp_path / "a")
