@@ -318,7 +318,7 @@ def _facts(rows: Sequence[Row]) -> list[tuple[str, str]]:
         ("seeds", seeds_of(rows)),
         ("runs", str(len(rows))),
         ("updates of the critic", f"{c['steps']} of Adam, step from 0.01 to 0"),
-        ("batch, segments", f"{c['batch_size']}, {c['samples']:,}"),
+        ("batch, segments", f"{c['batch_size']}, {number_text(c['samples'])}"),
         ("interval", "of the median over seeds, by the sign test, 95 %"),
         *versions_of(rows),
     ]

@@ -66,6 +66,8 @@ _LIMITS: Final = (
     "happens when both move.",
     "D and critic are perceptrons trained for 500 steps. D's gradient depends on how long it was "
     "trained; the bound holds for each of them.",
+    "Bound and gradient are of the same samples, for which the inequality is proved: no training can "
+    "break it. That it holds tests the program; that the bound is small is what training decides.",
     "A generator that only shifts has M = 1. With more parameters M is theirs.",
     "The column 1 + d/(2λ) is the best critic's slope for two points at distance d. These segments "
     "and discs are not points, so it stands beside the measured gradient and was no prediction.",
@@ -269,7 +271,7 @@ def _facts(rows: Sequence[Row]) -> list[tuple[str, str]]:
         ("runs", str(len(rows))),
         ("updates of D or critic", f"{c['steps']} of Adam, step 0.005, batch 128"),
         ("weight of the penalty", f"{c['weight']:g}"),
-        ("samples of a gradient, of a plan", f"{c['samples']:,}, {c['pairs']}"),
+        ("samples of a gradient, of a plan", f"{number_text(c['samples'])}, {c['pairs']}"),
         ("interval", "of the median over seeds, by the sign test, 95 %"),
         *versions_of(rows),
     ]

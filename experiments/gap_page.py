@@ -286,7 +286,7 @@ def _facts(rows: Sequence[Row]) -> list[tuple[str, str]]:
         ("runs", str(len(rows))),
         ("updates, batch", f"{c['steps']}, {c['batch_size']}"),
         ("networks", f"two hidden layers of {c['width']}, each expert too; the zoo's optimisers"),
-        ("samples that are counted", f"{c['samples']:,}"),
+        ("samples that are counted", number_text(c["samples"])),
         ("limits of a count", "exact binomial, 99 %"),
         ("interval", "of the median over seeds, by the sign test"),
         *versions_of(rows),

@@ -413,7 +413,7 @@ def _facts(rows: Sequence[Row]) -> list[tuple[str, str]]:
         ("runs", str(len(rows))),
         ("D's updates before, both players' after", f"{c['ahead']}, {c['steps']}"),
         ("step of G", rates),
-        ("batch, samples of a look", f"{c['batch_size']}, {c['samples']:,}"),
+        ("batch, samples of a look", f"{c['batch_size']}, {number_text(c['samples'])}"),
         ("interval", "of the median over seeds, by the sign test, 95 %"),
         *versions_of(rows),
     ]
