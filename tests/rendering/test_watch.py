@@ -98,6 +98,7 @@ def test_samples_of_five_moments_stand_on_the_page_by_step() -> None:
     report = Report(findings=[], sampled=[(s, points(0.01 * s)) for s in range(60, -1, -10)])
     page = render_report(report)
     assert "Samples on the way" in page
+    assert "No training metrics came" not in page  # something of the way is there
     found = [f"step {s}" for s in range(0, 61, 10) if f">step {s}<" in page]
     assert found == ["step 0", "step 20", "step 30", "step 40", "step 60"]
     ids = [part.split('"')[0] for part in page.split('id="')[1:]]
