@@ -364,10 +364,7 @@ def compare(
 
 @app.command()
 def explain(
-    code: Annotated[
-        str | None,
-        typer.Argument(help="Such as GC003, or a theorem id; without it all are listed."),
-    ] = None,
+    code: Annotated[str | None, typer.Argument(help="GC003 or a theorem id; without: all.")] = None,
 ) -> None:
     """Say what a diagnostic measures, how it judges and what to do, or what a theorem states."""
     with answering():
@@ -381,8 +378,7 @@ def explain(
         questions = {name: found.question for name, found in content.diagnostics().items()}
         if code is None:
             titles = {name: theorem.title for name, theorem in shelf.items()}
-            for name, says in {**questions, **titles}.items():
-                typer.echo(f"{name}\n    {says}")
+            typer.echo("\n".join(f"{k}\n    {says}" for k, says in {**questions, **titles}.items()))
             return
         from gancheck.rendering.theory_terminal import print_theorem
         from gancheck.theory.report import check

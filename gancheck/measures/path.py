@@ -313,14 +313,13 @@ def _walk(
     NaN where the game overflows: training never was between two checkpoints or beyond the last.
     """
     direction = line / line.norm()
-    angles, norms = np.full(len(points), np.nan), np.zeros(len(points))
+    angles, norms = np.full((2, len(points)), np.nan)
     for i, alpha in enumerate(points):
         try:
             v = field(game, batch, shift=((float(alpha) - 1.0) * line).to(game.dtype)).double()
         except NotFinite:
             if alpha == 1.0:
                 raise
-            norms[i] = np.nan
             continue
         size = float(v.norm())
         norms[i] = size if np.isfinite(size) else np.nan
