@@ -122,6 +122,20 @@ class InTheSecond(nn.Module):
         return self.body(x)
 
 
+class Breaks(nn.Module):
+    """Refuses its second step in one of the processes."""
+
+    def __init__(self, generator: torch.Generator, *, rank: int) -> None:
+        super().__init__()
+        self.body, self.calls, self.rank = net(2, 1)(generator), 0, rank
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        self.calls += 1
+        if self.calls > 3 and dist.get_rank() == self.rank:
+            raise ValueError("this machine is too old")
+        return self.body(x)
+
+
 SGD = Optimiser(kind="sgd", lr=0.05)
 # A bias before batch norm has gradient zero; Adam would make steps of its rounding.
 STILL: dict[str, Any] = {"generator_optimiser": SGD, "discriminator_optimiser": SGD}
@@ -214,6 +228,14 @@ def main(rank: int, folder: Path) -> None:
             except (ValueError, RuntimeError) as error:
                 told[name] = f"{type(error).__name__}: {error}"
     told["looked"] = looked
+    for broken in range(COUNT):
+        store = dist.FileStore(str(folder / f"store of {broken}"), COUNT)
+        try:
+            with together(store, rank=rank, count=COUNT) as ranks:
+                recipe = double(discriminator=partial(Breaks, rank=broken))
+                on(recipe, folder / f"broken {broken}", ranks)
+        except (ValueError, RuntimeError, SystemExit) as error:
+            told[f"{broken} breaks"] = f"{type(error).__name__}: {error}"
     (folder / f"told {rank}.json").write_text(json.dumps(told))
 
 

@@ -94,6 +94,8 @@ def test_what_cannot_be_spread_or_goes_wrong_ends_every_process_with_one_sentenc
     first, second = told(two)
     assert first.pop("looked") == [1, 2, 3, 4, 5]
     assert second.pop("looked") == []  # the first one alone calls its callbacks
+    for row in (first, second):
+        del row["0 breaks"], row["1 breaks"]
     assert first == second
     for name, sentence in {
         "odd batch": "ValueError: batch_size must be a multiple of the 2 processes, got 7; take 6",
@@ -111,6 +113,20 @@ def test_what_cannot_be_spread_or_goes_wrong_ends_every_process_with_one_sentenc
     assert left == {"not a number", "drifting"}  # the others were refused before anything was made
     assert RunDirectory(two / "refused" / "not a number").steps() == [0]
     assert RunDirectory(two / "refused" / "drifting").steps() == [0]
+
+
+def test_when_one_process_cannot_go_on_the_first_says_why_and_no_other_speaks(two: Path) -> None:
+    first, second = told(two)
+    own = "ValueError: this machine is too old"
+    assert first["0 breaks"] == own
+    assert second["0 breaks"] == "SystemExit: 1"  # with the first one's code
+    assert second["1 breaks"] == own
+    assert first["1 breaks"].startswith(
+        "Lost: process 1 of 2 ended: ValueError: this machine is too old; step 0 is saved, "
+        "continue with: torchrun --nproc-per-node 2 -m gancheck train --resume --out "
+    )
+    for broken in range(COUNT):
+        assert RunDirectory(two / f"broken {broken}").steps() == [0]
 
 
 def test_dropout_has_masks_of_its_own_in_each_process_and_resumes_to_the_byte(two: Path) -> None:
