@@ -7,12 +7,12 @@ from typing import TYPE_CHECKING, Literal
 
 import torch
 
+from gancheck.games.streams import stream
+
 if TYPE_CHECKING:
     from torch import Tensor
 
 __all__ = ["Batch", "EarlierPoint", "Player", "StepRule"]
-
-_PENALTY_STREAM = 0x5EED  # offset that keeps interpolation weights apart from the batch's own draws
 
 Player = Literal["generator", "discriminator"]
 
@@ -40,7 +40,7 @@ class Batch:
 
     def penalty_rng(self) -> torch.Generator:
         """For the random points of a gradient penalty: those of this part of the whole batch."""
-        rng = torch.Generator().manual_seed(self.seed + _PENALTY_STREAM)
+        rng = stream(self.seed, "penalty")
         torch.rand(self.first, generator=rng, dtype=torch.float64)  # those of the samples before
         return rng
 

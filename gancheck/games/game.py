@@ -26,6 +26,7 @@ from gancheck.games.data import as_sampler
 from gancheck.games.losses import CallableLoss, Loss, as_loss
 from gancheck.games.normalisation import WrittenOut
 from gancheck.games.preserved import Kept
+from gancheck.games.streams import stream
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Generator, Sequence
@@ -247,31 +248,30 @@ class Game:
         """Draw a fixed evaluation batch: first the latents, then the data, from one stream.
 
         Raises:
-            ValueError: n below 1, or above the size of finite data.
+            ValueError: n below 1 or above the size of finite data, or a negative seed.
         """
         if n < 1:
             raise ValueError(f"n must be at least 1, got {n}")
         if self.analytic:
             return Batch(real=None, latent=None, seed=seed)
-        rng = torch.Generator().manual_seed(seed)
+        rng = stream(seed, "batch")
         latent = self.latent.sample(n, rng)
         return Batch(real=self._cast(self.data.draw(n, rng)), latent=self._cast(latent), seed=seed)
 
     def draw_latent(self, n: int, *, seed: int = 0) -> Tensor:
         """Latents alone [n, latent size], in the generator's dtype and device."""
-        rng = torch.Generator().manual_seed(seed)
-        return self._cast(self.latent.sample(n, rng))
+        return self._cast(self.latent.sample(n, stream(seed, "latent")))
 
     def draw_real(self, n: int, *, seed: int = 0) -> Tensor:
         """Data alone [n, ...], in the generator's dtype and device."""
-        return self._cast(self.data.draw(n, torch.Generator().manual_seed(seed)))
+        return self._cast(self.data.draw(n, stream(seed, "real")))
 
     def draw_held_out(self, n: int, *, seed: int = 0) -> Tensor | None:
         """At most n held-out samples, as `draw_real` draws; None where there are none."""
         if self.held_out is None:
             return None
         most = n if self.held_out.size is None else min(n, self.held_out.size)
-        return self._cast(self.held_out.draw(most, torch.Generator().manual_seed(seed)))
+        return self._cast(self.held_out.draw(most, stream(seed, "held out")))
 
     def draw_samples(self, n: int, *, seed: int = 0, chunk: int = 1000) -> Tensor:
         """Generated samples [n, ...], detached, made in chunks."""
@@ -284,8 +284,7 @@ class Game:
         """The classes [n] of `draw_real(n, seed=seed)`, or None where they are not known."""
         if self.labels is None:
             return None
-        rng = torch.Generator().manual_seed(seed)
-        return self.labels[torch.randperm(len(self.labels), generator=rng)[:n]]
+        return self.labels[torch.randperm(len(self.labels), generator=stream(seed, "real"))[:n]]
 
     def losses(
         self, theta_g: Sequence[Tensor], theta_d: Sequence[Tensor], batch: Batch

@@ -168,7 +168,7 @@ def density_ratio(
     seed = plan.seed + _FRESH
     with game.untouched(), torch.no_grad():
         torch.manual_seed(seed)  # dropout masks
-        scores = [logits(game, "real", n, seed), logits(game, "fake", n, seed + _GENERATED)]
+        scores = [logits(game, "real", n, seed), logits(game, "fake", n, seed)]
     real, fake = (log_ratio(s, targets=targets, prior=prior) for s in scores)
     error, bins = calibration(real, fake)
     quantities = {"calibration_error": error, **_line(real, fake)}
@@ -357,7 +357,7 @@ def _line(real: np.ndarray, fake: np.ndarray) -> dict[str, Quantity]:
 
 def _points(game: Game, n: int, seed: int) -> tuple[Tensor, Tensor]:
     """The samples behind the logits: the same seeds, so row by row the same."""
-    return game.draw_real(n, seed=seed), game.draw_samples(n, seed=seed + _GENERATED)
+    return game.draw_real(n, seed=seed), game.draw_samples(n, seed=seed)
 
 
 def _known(truth: Callable[[Tensor], Tensor], x: Tensor) -> np.ndarray:

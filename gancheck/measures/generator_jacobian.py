@@ -23,6 +23,7 @@ import torch
 
 from gancheck.diagnosis import NotApplicable
 from gancheck.games.admitted import finite_derivative
+from gancheck.games.streams import stream
 from gancheck.measures.data_gaps import GAP, data_gaps
 from gancheck.measures.features import as_features
 from gancheck.measures.latent_paths import label_of
@@ -158,7 +159,7 @@ def spectra_by_place(game: Game, plan: Plan) -> SpectraByPlace:
             seed=plan.seed,
         )
         # float64 as drawn: the label of a latent is that of the sample its Jacobian is taken at
-        z = game.latent.sample(_LOOKED_AT, torch.Generator().manual_seed(plan.seed))
+        z = game.latent.sample(_LOOKED_AT, stream(plan.seed, "latent"))
         place = label_of(game, gaps)(z).numpy()
     except NotApplicable as reason:
         return SpectraByPlace(on_data=nothing, in_gap=nothing, doubt=str(reason))

@@ -29,6 +29,7 @@ import torch
 
 from gancheck.diagnosis import Measurement, NotApplicable, NotFinite, Quantity
 from gancheck.games import semantics
+from gancheck.games.streams import stream
 from gancheck.measures.crossings import along, follow
 from gancheck.measures.data_gaps import GAP
 from gancheck.measures.figures import WIDE, page_style
@@ -126,7 +127,7 @@ def latent_paths(
     def sample(z: np.ndarray) -> np.ndarray:
         return _generated(game, torch.from_numpy(z)).double().cpu().numpy()
 
-    z = game.latent.sample(_DRAWS, torch.Generator().manual_seed(seed)).numpy()
+    z = game.latent.sample(_DRAWS, stream(seed, "latent")).numpy()
     kinds = label(z)
     experts = experts_of(game.latent, z)
     curve = curve_of(game.latent, kind)

@@ -25,6 +25,7 @@ import torch
 from scipy.special import stdtrit
 
 from gancheck.diagnosis import Measurement, NotApplicable, Quantity
+from gancheck.games.streams import stream
 from gancheck.measures.data_gaps import GAP
 from gancheck.measures.figures import (
     GENERATOR,
@@ -126,7 +127,7 @@ def gap_mass(
             raise ValueError(f"{name} must be at least {_LEAST}, got {value}")
     start = time.perf_counter()
     asked = _Asked(label)
-    rng = torch.Generator().manual_seed(seed)
+    rng = stream(seed, "latent")
     pilots = latent.sample(draws, rng)
     kinds = asked(pilots)
     hits = int((kinds == GAP).sum())

@@ -28,6 +28,7 @@ from gancheck.diagnosis import Measurement, NotApplicable, Plan, Quantity
 from gancheck.games.admitted import finite_derivative
 from gancheck.games.penalties import input_slopes, interpolate
 from gancheck.games.semantics import on_batch_statistics
+from gancheck.games.streams import stream
 from gancheck.measures.figures import (
     DISCRIMINATOR,
     GENERATOR,
@@ -150,7 +151,7 @@ def lipschitz(game: Game, plan: Plan | None = None) -> Steepness:
     n = min(plan.samples, _POINTS if limit is None else min(_POINTS, limit))
     real = game.draw_real(n, seed=plan.seed)
     fake = game.draw_samples(n, seed=plan.seed)
-    between = interpolate(real, fake, rng=torch.Generator().manual_seed(plan.seed))
+    between = interpolate(real, fake, rng=stream(plan.seed, "penalty"))
     points = {"real": real, "generated": fake, "between": between}
     with game.untouched(), torch.no_grad():
         slopes = {kind: _slopes(game, x, plan.seed) for kind, x in points.items()}

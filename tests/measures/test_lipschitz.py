@@ -17,6 +17,7 @@ from gancheck.games import analytic, latents
 from gancheck.games.game import Game
 from gancheck.games.networks import dcgan_discriminator, dcgan_generator, mlp
 from gancheck.games.penalties import interpolate
+from gancheck.games.streams import stream
 from gancheck.measures.layer_norms import discriminator_layers, layer_operator, not_a_chain
 from gancheck.measures.lipschitz import lipschitz
 from gancheck.operators.lanczos import spectral_norm
@@ -177,7 +178,7 @@ def test_a_critic_trained_to_its_optimum_meets_the_condition_and_one_scaled_does
         game.modules["generator"].bias.add_(2.0)  # type: ignore[operator]
     net, n = game.modules["discriminator"], 400
     real, fake = game.draw_real(n, seed=0), game.draw_samples(n, seed=0)
-    between = interpolate(real, fake, rng=torch.Generator().manual_seed(0)).requires_grad_()
+    between = interpolate(real, fake, rng=stream(0, "penalty")).requires_grad_()
     last = list(net[2].parameters())  # type: ignore[index]
     steps = torch.optim.LBFGS(
         last, max_iter=400, line_search_fn="strong_wolfe", tolerance_grad=1e-9
