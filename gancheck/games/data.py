@@ -2,8 +2,7 @@
 
 Three planar laws whose modes are known, scikit-learn's handwritten digits, and `as_sampler`, which
 turns what a user has (tensor, array, `Dataset`, function) into one thing that can be drawn from.
-Draws come from the CPU generator handed in and are cast by the caller, as latents are. A little over
-400 lines: what a user can hand in, and what has a name, are told apart in one place.
+Draws come from the CPU generator handed in and are cast by the caller, as latents are.
 
 Source: ring8 as in Metz et al. (2017), eight normals of standard deviation 0.02 on a circle of
 radius 2; grid25 as in Srivastava et al. (2017), 5 x 5 normals of standard deviation 0.05, spacing
@@ -22,10 +21,11 @@ import torch
 from torch import Tensor
 from torch.utils.data import Dataset
 
+from gancheck.games.densities import LogDensity, noisy_curves, normals
+from gancheck.games.handed_in import as_tensor, called, check_values, item_of
+
 if TYPE_CHECKING:
     from pathlib import Path
-
-    from numpy.typing import NDArray
 
 __all__ = [
     "NAMES",
@@ -34,8 +34,13 @@ __all__ = [
     "DatasetData",
     "Sampler",
     "Synthetic",
-    "as_sampler", "digits", "grid25", "load", "moons", "ring8",
-]  # fmt: skip
+    "as_sampler",
+    "digits",
+    "grid25",
+    "load",
+    "moons",
+    "ring8",
+]
 
 Draw = Callable[[int, torch.Generator], Tensor]
 LabelledDraw = Callable[[int, torch.Generator], tuple[Tensor, Tensor]]
@@ -70,6 +75,7 @@ class Synthetic:
         components: how many there are.
         modes: centre of each component, [components, *shape]; None where they are not points.
         spread: standard deviation of the noise about a component, in each coordinate.
+        log_density: points [n, *shape] -> ln p [n] in float64; None for mass without area.
     """
 
     name: str
@@ -78,6 +84,7 @@ class Synthetic:
     components: int
     modes: Tensor | None
     spread: float
+    log_density: LogDensity | None = None
 
     @property
     def size(self) -> None:
@@ -114,7 +121,7 @@ class ArrayData:
     name: str = "array"
 
     def __post_init__(self) -> None:
-        _check_values(self.values, "data")
+        check_values(self.values, "data")
         if self.labels is not None and self.labels.shape != (len(self.values),):
             raise ValueError(
                 f"labels must have shape [{len(self.values)}], one a sample, "
@@ -174,13 +181,13 @@ class DatasetData:
 
     def rows(self, index: Tensor) -> Tensor:
         """The items of these rows [n], stacked; raises ValueError as `draw` does."""
-        samples = [_item(self.dataset, int(i)) for i in index]
+        samples = [item_of(self.dataset, int(i)) for i in index]
         odd = next((s for s in samples if s.shape != self.shape), None)
         if odd is not None:
             raise ValueError(
                 f"the dataset's items must have one shape, got {self.shape} and {tuple(odd.shape)}"
             )
-        return _check_values(torch.stack(samples), "the dataset")
+        return check_values(torch.stack(samples), "the dataset")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -208,7 +215,7 @@ class CallableData:
         """
         if n < 1:
             raise ValueError(f"n must be at least 1, got {n}")
-        out = _called(self.function, n, generator)
+        out = called(self.function, n, generator)
         if out.shape[1:] != self.shape:
             raise ValueError(
                 f"the data function must return samples of one shape, "
@@ -238,13 +245,13 @@ def as_sampler(data: Any) -> Sampler:
         5
     """
     if isinstance(data, (Tensor, np.ndarray)):
-        return ArrayData(values=_as_tensor(data))
+        return ArrayData(values=as_tensor(data))
     if isinstance(data, Dataset):
         return _from_dataset(data)
     if isinstance(data, Sampler):
         return data
     if callable(data):
-        probe = _called(data, 2, torch.Generator().manual_seed(0))
+        probe = called(data, 2, torch.Generator().manual_seed(0))
         return CallableData(function=cast("Draw", data), shape=tuple(probe.shape[1:]))
     raise TypeError(
         "data must be a tensor, a numpy array, a Dataset or a callable (n, generator) -> samples, "
@@ -266,8 +273,15 @@ def grid25() -> Synthetic:
 
 def moons() -> Synthetic:
     """Two half circles that reach into each other, noise 0.05; components, but no point modes."""
+    dense = noisy_curves((_upper_moon, _lower_moon), 0.0, math.pi, speed=1.0, spread=0.05)
     return Synthetic(
-        name="moons", shape=(2,), labelled=_two_moons, components=2, modes=None, spread=0.05
+        name="moons",
+        shape=(2,),
+        labelled=_two_moons,
+        components=2,
+        modes=None,
+        spread=0.05,
+        log_density=dense,
     )
 
 
@@ -330,54 +344,36 @@ def _mixture(name: str, modes: Tensor, spread: float) -> Synthetic:
         return modes[label] + spread * noise, label
 
     return Synthetic(
-        name=name, shape=(2,), labelled=labelled, components=len(modes), modes=modes, spread=spread
+        name=name,
+        shape=(2,),
+        labelled=labelled,
+        components=len(modes),
+        modes=modes,
+        spread=spread,
+        log_density=normals(modes, spread),
     )
 
 
 def _two_moons(n: int, generator: torch.Generator) -> tuple[Tensor, Tensor]:
     label = torch.randint(2, (n,), generator=generator)
     angle = math.pi * torch.rand(n, generator=generator, dtype=torch.float64)
-    upper = torch.stack([angle.cos(), angle.sin()], dim=1)
-    lower = torch.stack([1.0 - angle.cos(), 0.5 - angle.sin()], dim=1)
     noise = torch.randn(n, 2, generator=generator, dtype=torch.float64)
-    return torch.where(label[:, None] == 0, upper, lower) + 0.05 * noise, label
+    clean = torch.where(label[:, None] == 0, _upper_moon(angle), _lower_moon(angle))
+    return clean + 0.05 * noise, label
+
+
+def _upper_moon(angle: Tensor) -> Tensor:
+    return torch.stack([angle.cos(), angle.sin()], dim=1)
+
+
+def _lower_moon(angle: Tensor) -> Tensor:
+    return torch.stack([1.0 - angle.cos(), 0.5 - angle.sin()], dim=1)
 
 
 def _rows(n: int, size: int, generator: torch.Generator) -> Tensor:
     if not 1 <= n <= size:
         raise ValueError(f"n must be in 1..{size} (the number of samples there are), got {n}")
     return torch.randperm(size, generator=generator)[:n]
-
-
-def _check_values(values: Tensor, what: str) -> Tensor:
-    """Return values that are floating point, finite and at least one sample of something."""
-    if values.ndim < 2 or values.numel() == 0:
-        raise ValueError(
-            f"{what} must hold at least one sample and have shape [N, ...], "
-            f"got shape {list(values.shape)}"
-        )
-    if not values.is_floating_point():
-        raise ValueError(
-            f"{what} must be floating point and scaled as in training, got {values.dtype}; "
-            "for 8-bit images perhaps data.float() / 127.5 - 1"
-        )
-    finite = torch.isfinite(values)
-    if not bool(finite.all()):
-        bad = int((~finite).flatten(1).any(1).sum())
-        raise ValueError(
-            f"{what} must be finite, got NaN or infinity in {bad} of {len(values)} samples"
-        )
-    return values
-
-
-def _as_tensor(data: Tensor | NDArray[Any]) -> Tensor:
-    """A tensor as it is, without its graph; an array in torch's byte order and layout."""
-    if isinstance(data, Tensor):
-        return data.detach()
-    if data.dtype.kind not in "fiu" or data.dtype.itemsize > 8:
-        raise ValueError(f"data must be floating point, got an array of {data.dtype}")
-    native = data.dtype.newbyteorder("=")
-    return torch.from_numpy(np.require(data, dtype=native, requirements=["C", "W"]))
 
 
 def _from_dataset(dataset: Dataset[Any]) -> DatasetData:
@@ -388,27 +384,5 @@ def _from_dataset(dataset: Dataset[Any]) -> DatasetData:
         )
     if len(dataset) == 0:  # pyright: ignore[reportArgumentType] (has a length, see above)
         raise ValueError("data must hold at least one sample, got an empty dataset")
-    first = _check_values(_item(dataset, 0)[None], "the dataset")
+    first = check_values(item_of(dataset, 0)[None], "the dataset")
     return DatasetData(dataset=dataset, shape=tuple(first.shape[1:]))
-
-
-def _item(dataset: Dataset[Any], index: int) -> Tensor:
-    item = dataset[index]
-    sample = item[0] if isinstance(item, (tuple, list)) else item
-    if not isinstance(sample, (Tensor, np.ndarray)):
-        raise TypeError(
-            "an item of the dataset, or its first entry, must be a tensor, "
-            f"got {type(sample).__name__}; add a transform that makes one"
-        )
-    return _as_tensor(sample)
-
-
-def _called(function: Any, n: int, generator: torch.Generator) -> Tensor:
-    out = function(n, generator)
-    if not isinstance(out, (Tensor, np.ndarray)):
-        raise TypeError(f"the data function must return a tensor, got {type(out).__name__}")
-    if out.ndim == 0 or len(out) != n:
-        raise ValueError(
-            f"the data function was asked for {n} samples, got shape {list(out.shape)}"
-        )
-    return _check_values(_as_tensor(out), "what the data function returns")

@@ -16,10 +16,13 @@ import torch
 from torch import Tensor
 
 from gancheck.games.data import Synthetic
+from gancheck.games.densities import discs, noisy_curves
 
 __all__ = ["parallel_lines", "point", "swiss_roll", "two_discs"]
 
 _RADIUS = 0.5
+_TURNS = (1.5 * math.pi, 4.5 * math.pi)
+_SPEED = math.hypot(1.0, _TURNS[1]) / 15.0  # of the spiral at its outer end
 
 
 def two_discs(distance: float) -> Synthetic:
@@ -29,6 +32,7 @@ def two_discs(distance: float) -> Synthetic:
         ValueError: a distance that is negative or not finite.
     """
     _length("distance", distance)
+    centre = _RADIUS + distance / 2.0
     return Synthetic(
         name=f"two-discs at {distance:g}",
         shape=(2,),
@@ -36,6 +40,7 @@ def two_discs(distance: float) -> Synthetic:
         components=2,
         modes=None,
         spread=_RADIUS / 2.0,  # of a uniform disc, in each coordinate
+        log_density=discs(torch.tensor([[-centre, 0.0], [centre, 0.0]]).double(), _RADIUS),
     )
 
 
@@ -70,6 +75,7 @@ def swiss_roll(noise: float = 0.02) -> Synthetic:
         components=1,
         modes=None,
         spread=noise,
+        log_density=noisy_curves([_spiral], *_TURNS, speed=_SPEED, spread=noise) if noise else None,
     )
 
 
@@ -118,9 +124,13 @@ def _parallel_lines(distance: float, n: int, generator: torch.Generator) -> tupl
 
 def _swiss_roll(noise: float, n: int, generator: torch.Generator) -> tuple[Tensor, Tensor]:
     t = 1.5 * math.pi * (1.0 + 2.0 * _unit(n, generator))
-    spiral = torch.stack([t * t.cos(), t * t.sin()], dim=1) / 15.0
+    spiral = _spiral(t)
     blur = torch.randn(n, 2, generator=generator, dtype=torch.float64)
     return spiral + noise * blur, torch.zeros(n, dtype=torch.int64)
+
+
+def _spiral(t: Tensor) -> Tensor:
+    return torch.stack([t * t.cos(), t * t.sin()], dim=1) / 15.0
 
 
 def _point(at: float, size: int, n: int, generator: torch.Generator) -> tuple[Tensor, Tensor]:
