@@ -9,6 +9,7 @@ import subprocess
 import sys
 import time
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pytest
 import torch
@@ -21,6 +22,9 @@ from gancheck.training.run_directory import RunDirectory
 from tests.training.spread import ALIKE, COUNT, double, on
 from tests.training.tiny import everything
 
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
 ROOT = Path(__file__).parents[2]
 ENVIRONMENT = {**os.environ, "PYTHONPATH": str(ROOT), "OMP_NUM_THREADS": "1"}
 PAIR = [Ranks(rank=rank, count=2, local=rank, local_count=2) for rank in range(2)]
@@ -28,12 +32,27 @@ PAIR = [Ranks(rank=rank, count=2, local=rank, local_count=2) for rank in range(2
 
 @pytest.fixture(scope="module")
 def two(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """What two processes leave that make every training of `spread` together."""
-    folder = tmp_path_factory.mktemp("spread")
-    command = [sys.executable, "-m", "tests.training.spread"]
+    """What two processes leave that make every training of `spread` together; once a session."""
+    base = tmp_path_factory.getbasetemp()
+    folder = (base.parent if "PYTEST_XDIST_WORKER" in os.environ else base) / "spread"
+    ended = folder / "ended"
+    try:
+        folder.mkdir()
+    except FileExistsError:  # pytest's other worker has begun
+        wait_for(ended.exists)
+    else:
+        said = spread_over_two(folder)
+        ended.with_suffix(".part").write_text(said)
+        ended.with_suffix(".part").rename(ended)
+    assert not ended.read_text(), ended.read_text()
+    return folder
+
+
+def spread_over_two(folder: Path) -> str:
+    """Run both processes; what they said where one failed."""
     children = [
         subprocess.Popen(
-            [*command, str(rank), str(folder)],
+            [sys.executable, "-m", "tests.training.spread", str(rank), str(folder)],
             cwd=ROOT,
             env=ENVIRONMENT,
             stderr=subprocess.PIPE,
@@ -42,8 +61,14 @@ def two(tmp_path_factory: pytest.TempPathFactory) -> Path:
         for rank in range(COUNT)
     ]
     said = [child.communicate(timeout=300)[1] for child in children]
-    assert [child.returncode for child in children] == [0, 0], said
-    return folder
+    return "\n".join(said) if any(child.returncode for child in children) else ""
+
+
+def wait_for(happened: Callable[[], bool]) -> None:
+    end = time.monotonic() + 300
+    while not happened():
+        assert time.monotonic() < end
+        time.sleep(0.1)
 
 
 def told(folder: Path) -> list[dict]:
@@ -223,11 +248,8 @@ def torchrun(out: Path, *more: str) -> subprocess.Popen[str]:
 
 def workers_of(process: subprocess.Popen[str], out: Path) -> list[int]:
     """The two processes, in the order of their ranks, once they have made some steps."""
-    end = time.monotonic() + 120
-    while len(RunDirectory(out).steps()) < 3:
-        assert process.poll() is None, process.communicate()
-        assert time.monotonic() < end
-        time.sleep(0.1)
+    wait_for(lambda: len(RunDirectory(out).steps()) >= 3 or process.poll() is not None)
+    assert process.poll() is None, process.communicate()
     children = Path(f"/proc/{process.pid}/task/{process.pid}/children").read_text().split()
     return [int(child) for child in children]
 
