@@ -19,6 +19,7 @@ import torch
 from torch import Tensor
 
 from gancheck.games.shared_stream import drawn
+from gancheck.games.transfer import brought
 
 __all__ = [
     "GULRAJANI_WEIGHT",
@@ -92,8 +93,7 @@ def interpolate(real: Tensor, fake: Tensor, *, rng: torch.Generator | None = Non
             f"got {tuple(real.shape)} and {tuple(fake.shape)}"
         )
     rng = torch.Generator().manual_seed(0) if rng is None else rng
-    weight = drawn(torch.rand, (count,), rng)
-    weight = weight.to(device=fake.device, dtype=fake.dtype)
+    weight = brought(drawn(torch.rand, (count,), rng), fake)
     weight = weight.reshape(count, *(1 for _ in fake.shape[1:]))
     return real[:count] + weight * (fake[:count] - real[:count])
 

@@ -28,6 +28,7 @@ from gancheck.games.loss_pair import scores, softplus
 from gancheck.games.losses import CROSS_ENTROPY
 from gancheck.games.penalties import interpolated_penalty, r1
 from gancheck.games.shared_stream import drawn
+from gancheck.games.transfer import brought
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -159,8 +160,8 @@ def _noisy(loss: PlayerLoss, sigma: float) -> PlayerLoss:
         stream = torch.Generator().manual_seed(0) if rng is None else rng
 
         def blurred(x: Tensor) -> Tensor:
-            noise = drawn(torch.randn, tuple(x.shape), stream)
-            return score(x + sigma * noise.to(device=x.device, dtype=x.dtype))
+            noise = brought(drawn(torch.randn, tuple(x.shape), stream), x)
+            return score(x + sigma * noise)
 
         return loss(blurred, real, fake, rng=stream)
 

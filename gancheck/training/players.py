@@ -18,6 +18,7 @@ from torch.nn.utils import get_total_norm
 
 from gancheck.games.data import ArrayData, DatasetData
 from gancheck.games.losses import scores
+from gancheck.games.transfer import brought
 from gancheck.training.parallel import ALONE
 
 if TYPE_CHECKING:
@@ -116,11 +117,7 @@ class Players:
         return self.of_generator[0] if self.of_generator else next(self.generator.parameters())
 
     def _cast(self, x: Tensor) -> Tensor:
-        like = self._like()
-        x = x.to(like.dtype)
-        if like.device.type == "cuda" and x.device.type == "cpu":
-            x = x.pin_memory()  # a copy from pinned memory is not waited for
-        return x.to(like.device, non_blocking=True)
+        return brought(x, self._like())
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
