@@ -25,6 +25,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
+import torch
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 from scipy.special import stdtrit
 
@@ -33,8 +34,10 @@ from gancheck.recipe_file import fault_lines, read_recipe
 from gancheck.rendering.files import write_whole
 from gancheck.rendering.text import clean
 from gancheck.runner import diagnose_run, train_recipe
+from gancheck.training.fit import check_fit
 from gancheck.training.outcomes import Diverged, Interrupted
 from gancheck.training.run_directory import RunDirectory
+from gancheck.training.state import State
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -151,6 +154,11 @@ def read_sweep(path: str | Path) -> Sweep:
     names = [r.name for r in recipes]
     if len(set(names)) < len(names):
         raise ValueError(f"{shown}: recipes must have different names, got {', '.join(names)}")
+    for name in names:  # each is a folder of the sweep's own
+        if Path(name).parts != (name,) or name == ".." or "\\" in name:
+            raise ValueError(
+                f"{shown}: a recipe's name must be that of a folder, got {clean(repr(name))}"
+            )
     return Sweep(
         recipes=tuple(recipes),
         seeds=tuple(seeds),
@@ -171,17 +179,20 @@ def perform(
         progress: told each run as it begins, with how many are left.
 
     Raises:
-        ValueError: a run that is there was made from another recipe.
+        ValueError: a recipe whose networks, latent and data do not fit together, before any is
+            trained; or a run that is there was made from another recipe.
         WriteFailed: the disk is full.
         KeyboardInterrupt: Ctrl-C; the same call goes on.
     """
     root = Path(out)
+    for recipe in sweep.recipes:
+        if any(not _done(root, recipe, seed).exists() for seed in sweep.seeds):
+            _check(recipe)
     cells: list[Cell] = []
     todo = [(recipe, seed) for recipe in sweep.recipes for seed in sweep.seeds]
     for number, (recipe, seed) in enumerate(todo, start=1):
-        folder = root / recipe.name / f"seed_{seed}"
         progress(f"{number} of {len(todo)}: {recipe.name}, seed {seed}")
-        cells.append(_cell(sweep, recipe, seed, folder, device))
+        cells.append(_cell(sweep, recipe, seed, _done(root, recipe, seed), device))
     found = table(cells)
     content = {
         "format": _FORMAT,
@@ -237,9 +248,23 @@ def _interval(values: Sequence[float]) -> dict[str, Any]:
     return {"mean": mean, "low": mean - half, "high": mean + half, "seeds": n}
 
 
-def _cell(sweep: Sweep, recipe: Recipe, seed: int, folder: Path, device: str) -> Cell:
+def _done(root: Path, recipe: Recipe, seed: int) -> Path:
+    """What a finished run leaves."""
+    return root / recipe.name / f"seed_{seed}" / "cell.json"
+
+
+def _check(recipe: Recipe) -> None:
+    """Refuse what cannot be trained before hours are spent on what can."""
+    try:
+        state = State.fresh(recipe, seed=0, device=torch.device("cpu"))
+        check_fit(state, recipe.latent, recipe.data(), batch_size=recipe.batch_size)
+    except ValueError as error:
+        raise ValueError(f"{recipe.name}: {error}") from error
+
+
+def _cell(sweep: Sweep, recipe: Recipe, seed: int, done: Path, device: str) -> Cell:
     """One run, made or gone on with or read."""
-    done, plan = folder / "cell.json", _evaluation(sweep, seed)
+    folder, plan = done.parent, _evaluation(sweep, seed)
     asked = {
         "recipe": recipe.written(),
         "seed": seed,

@@ -16,6 +16,8 @@ from gancheck import content
 from gancheck import sweep as module
 from gancheck.cli import app
 from gancheck.games import zoo
+from gancheck.games.architectures import Perceptron
+from gancheck.recipe_file import recipe_text
 from gancheck.sweep import Cell, perform, read_sweep, table
 from gancheck.training.outcomes import Diverged, Interrupted
 from tests.training.tiny import TINY
@@ -39,8 +41,6 @@ def tiny_in_the_zoo(monkeypatch: pytest.MonkeyPatch) -> None:
 
 @pytest.fixture
 def written(tmp_path: Path) -> Path:
-    from gancheck.recipe_file import recipe_text
-
     (tmp_path / "other.toml").write_text(recipe_text(replace(TINY, name="other", loss="hinge")))
     file = tmp_path / "sweep.toml"
     file.write_text(WRITTEN)
@@ -168,6 +168,26 @@ def test_one_seed_has_no_interval_and_infinite_numbers_no_mean() -> None:
         {"recipe": "a", "quantity": "x", "mean": 2.0, "low": None, "high": None}
         | {"seeds": 1, "diverged": 0}
     ]
+
+
+def test_a_recipe_that_does_not_fit_is_refused_before_any_is_trained(
+    written: Path, tmp_path: Path
+) -> None:
+    misfit = replace(TINY, name="misfit", discriminator=Perceptron(widths=(3, 8, 1)))
+    asked = replace(read_sweep(written), recipes=(TINY, misfit))
+    with pytest.raises(ValueError, match=r"^misfit: discriminator does not take samples of shape"):
+        perform(asked, tmp_path / "out", device="cpu", progress=lambda _: None)
+    assert not (tmp_path / "out").exists()
+
+
+@pytest.mark.parametrize("name", ["../up", "/tmp/up", "a/b", "..", "."])
+def test_a_recipe_s_name_leads_nowhere_but_into_the_sweep_s_folder(
+    tmp_path: Path, name: str
+) -> None:
+    (tmp_path / "own.toml").write_text(recipe_text(replace(TINY, name=name)))
+    (tmp_path / "sweep.toml").write_text("recipes = ['own.toml']")
+    with pytest.raises(ValueError, match="a recipe's name must be that of a folder, got"):
+        read_sweep(tmp_path / "sweep.toml")
 
 
 @pytest.mark.parametrize(
