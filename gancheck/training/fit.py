@@ -14,13 +14,13 @@ import torch
 from torch import nn
 
 from gancheck.games import semantics
+from gancheck.games.data import Sampler
 from gancheck.games.losses import resolve
 from gancheck.training.players import own_parameters
 
 if TYPE_CHECKING:
     from torch import Tensor
 
-    from gancheck.games.data import Sampler
     from gancheck.games.latents import Latent
     from gancheck.games.recipe import Recipe
     from gancheck.training.parallel import Ranks
@@ -39,10 +39,16 @@ def check_fit(state: State, latent: Latent, data: Sampler, *, batch_size: int) -
         batch_size: as in training, for networks that look at the whole batch.
 
     Raises:
-        ValueError: a network without a trainable parameter, a generator that refuses the latents,
+        ValueError: data that are no sampler, a network without a trainable parameter, a generator
+            that refuses the latents,
             samples of another shape than the data's, a discriminator that refuses them or returns
             more or less than one score a sample.
     """
+    if not _is_sampler(data):
+        raise ValueError(
+            f"data must make a sampler, got {type(data).__name__}; hand it to "
+            "gancheck.games.data.as_sampler first"
+        )
     for name, network in (("generator", state.generator), ("discriminator", state.discriminator)):
         if not own_parameters(network):
             raise ValueError(
@@ -128,6 +134,10 @@ def _passed(name: str, network: nn.Module, x: Tensor, what: str) -> Any:
     except (RuntimeError, ValueError, IndexError) as error:
         reason = (str(error).splitlines() or [type(error).__name__])[0]
         raise ValueError(f"{name} does not take {what} ({reason})") from error
+
+
+def _is_sampler(value: Any) -> bool:
+    return isinstance(value, Sampler)
 
 
 def _is_tensor(value: Any) -> bool:

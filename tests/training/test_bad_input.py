@@ -162,6 +162,7 @@ class Numbers(nn.Module):
             {"data": lambda: data.as_sampler(torch.zeros(20, 1, 4, 4))},
             r"\[16, 1, 4, 4\] for a batch of 16, got \[16, 2\]",
         ),
+        ({"data": lambda: torch.zeros(20, 2)}, "data must make a sampler, got Tensor; hand it to"),
     ],
 )
 def test_networks_of_ones_own_that_do_not_fit_are_refused_before_anything_is_written(
