@@ -15,6 +15,7 @@ from gancheck.measures.figures import (
 from gancheck.rendering.figure import inline_svg
 from gancheck.rendering.panels import by_step, number, panels
 from gancheck.rendering.report_view import Drawn
+from gancheck.rendering.text import one_line
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -26,6 +27,7 @@ if TYPE_CHECKING:
 __all__ = ["looks_figure", "series", "watched"]
 
 _PANELS: Final = 8
+_TITLE: Final = 80  # letters; codes and names come from a file that a stranger may have written
 _DECADES: Final = 100.0  # from the smallest to the largest of a panel that has a logarithmic scale
 
 Point = tuple[float, float, float, float]
@@ -65,7 +67,7 @@ def series(
             curves = [_curve(own, name) for name in names]
             curves = [curve for curve in curves if len(curve) > 1]
             if curves and len(out) < _PANELS:
-                out[f"{code} {title}".replace("_", " ")] = curves
+                out[one_line(f"{code} {title}".replace("_", " "), _TITLE)] = curves
     return out
 
 

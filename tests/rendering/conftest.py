@@ -329,6 +329,20 @@ def full_report() -> Report:
             }
             for s in range(0, 3000, 5)
         ],
+        looks=[
+            {"step": s, "code": code, "quantity": name, "value": v, "low": v - 0.2, "high": v + 0.1}
+            for s in range(0, 3000, 500)
+            for code, name, v in (
+                ("GC001", "top_generator_fresh", 4.0 + s / 1000),
+                ("GC001", "bottom_generator_fresh", -1.0),
+                ("GC003", "rotation", 0.5 - s / 10_000),
+                ("GC004", "gradient_ratio", 1.0 + 10.0 ** (s / 600)),
+            )
+        ],
+        sampled=[
+            (s, Gallery(kind="images", generated=digits(12, seed=s), real=digits(3)))
+            for s in (0, 1000, 2500)
+        ],
         provenance={
             "command": "gancheck audit G.ckpt D.ckpt --manifest gancheck.toml --data real.npz",
             "versions": {"gancheck": "0.1.0", "torch": "2.13.0", "python": "3.11.7"},
@@ -373,6 +387,9 @@ def points_report() -> Report:
         gallery=Gallery(
             kind="points", generated=generated, real=ring + 0.02 * rng.normal(size=ring.shape)
         ),
+        sampled=[
+            (s, Gallery(kind="points", generated=generated / (3 - s), real=ring)) for s in (0, 1, 2)
+        ],
     )
 
 
@@ -421,4 +438,9 @@ def hostile_report() -> Report:
             "x_own": [{HOSTILE: HOSTILE}],
         },
         history=[{"step": 0, f"{HOSTILE}_g": 1.0}, {"step": 1, f"{HOSTILE}_g": math.nan}],
+        looks=[
+            {"step": s, "code": HOSTILE, "quantity": name, "value": v, "low": HOSTILE, "high": None}
+            for name, v in ((HOSTILE, 1.0), (LONG, math.inf), ("x", HOSTILE))
+            for s in (0, 1, HOSTILE, None)
+        ],
     )
