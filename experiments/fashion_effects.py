@@ -36,11 +36,11 @@ __all__ = [
 ]
 
 MEASURES: Final[Mapping[str, str]] = {
-    "top_d": "D's largest eigenvalue",
-    "bottom_d": "D's smallest eigenvalue",
-    "top_g": "G's largest eigenvalue",
-    "bottom_g": "G's smallest eigenvalue",
-    "rotation": "rotation of the game",
+    "top_d": "D’s top eigenvalue",
+    "bottom_d": "D’s bottom eigenvalue",
+    "top_g": "G’s top eigenvalue",
+    "bottom_g": "G’s bottom eigenvalue",
+    "rotation": "rotation",
     "ratio": "gradient ratio",
     "slope": "slope of D",
     "frechet": "Fréchet distance",
@@ -61,10 +61,10 @@ class Comparison:
 
 
 COMPARISONS: Final = (
-    Comparison(group="batch", label="a quarter, equal updates", setting="small batch", look="updates"),
-    Comparison(group="batch", label="a quarter, equal images", setting="small batch", look="images"),
-    Comparison(group="batch", label="four times, equal images", setting="large batch", look="images"),
-    Comparison(group="batch", label="four times, equal updates", setting="large batch", look="updates"),
+    Comparison(group="batch", label="a quarter, updates", setting="small batch", look="updates"),
+    Comparison(group="batch", label="a quarter, images", setting="small batch", look="images"),
+    Comparison(group="batch", label="fourfold, images", setting="large batch", look="images"),
+    Comparison(group="batch", label="fourfold, updates", setting="large batch", look="updates"),
     Comparison(group="capacity", label="half as wide", setting="narrow"),
     Comparison(group="capacity", label="twice as wide", setting="wide"),
     Comparison(group="regularisation", label="R1", setting="r1"),

@@ -16,7 +16,6 @@ from gancheck.measures.figures import (
     DISCRIMINATOR,
     GENERATOR,
     INK,
-    MUTED,
     PAPER,
     interval,
     label,
@@ -42,13 +41,14 @@ __all__ = ["effects_figure", "ladder_figure", "strip"]
 _ENDS: Final = (("discriminator", "D", DISCRIMINATOR), ("generator", "G", GENERATOR))
 _GREYS: Final = 15.0
 _SIDE: Final = 28
+_SHOWN: Final = 8  # a row of a narrow page
 
 
 def strip(words: str, pictures: Sequence[str]) -> list[Markup]:
     """A line of words and the pictures below it, from their hexadecimal digits."""
     ink = np.array([[int(digit, 16) for digit in picture] for picture in pictures])
     images = ink.reshape(-1, _SIDE, _SIDE) / _GREYS
-    drawn = view(Gallery(kind="images", generated=images, real=images)).strip
+    drawn = view(Gallery(kind="images", generated=images[:_SHOWN], real=images)).strip
     return [Markup('<p class="note">{}</p>').format(words), drawn]
 
 
@@ -62,10 +62,7 @@ def ladder_figure(ladder: Sequence[Mapping[str, Any]], width_px: int) -> Figure:
         y_title(ax, f"ends of {short}'s Hessian: dot one batch, ring elsewhere")
     for shift, name, colour in ((0.96, "rotation", INK), (1.04, "rotation_expected", GENERATOR)):
         _bars(axes[2], sizes, [row[name] for row in ladder], shift, colour)
-    last = ladder[-1]
-    label(axes[2], sizes[0], last["rotation"]["value"], "one batch", INK, dy=-34)
-    label(axes[2], sizes[0], last["rotation"]["value"], "the game", GENERATOR, dx=74, dy=-34)
-    y_title(axes[2], "share of rotation")
+    y_title(axes[2], "rotation: dark one batch, violet the game")
     _bars(axes[3], sizes, [row["ratio"] for row in ladder], 1.0, GENERATOR)
     y_title(axes[3], "gradient ratio over minibatches")
     for ax in axes:
@@ -78,14 +75,18 @@ def ladder_figure(ladder: Sequence[Mapping[str, Any]], width_px: int) -> Figure:
 
 def _ends(ax: Axes, ladder: Sequence[Mapping[str, Any]], player: str, colour: str) -> None:
     reference(ax, 0.0, axis="y")
+    reach = [0.0]
     for row in ladder:
         own, elsewhere = (np.array(row[player][k]) for k in ("own", "elsewhere"))
         for end in (0, 1):
             for values, shift, fill in ((own, 0.95, colour), (elsewhere, 1.05, PAPER)):
                 column, x = values[:, end], row["size"] * shift
                 error = column.std(ddof=1) / len(column) ** 0.5
+                reach += [column.mean() - 2.0 * error, column.mean() + 2.0 * error]
                 ax.errorbar(x, column.mean(), 2.0 * error, fmt="o", color=colour, markersize=5,
                             markerfacecolor=fill, linewidth=1.2)  # fmt: skip
+    room = 0.05 * (max(reach) - min(reach))
+    ax.set_ylim(min(reach) - room, max(reach) + room)
 
 
 def _bars(
@@ -99,7 +100,7 @@ def _bars(
 
 @page_style()
 def effects_figure(found: Sequence[Effect], width_px: int) -> Figure:
-    """A panel a measure: the difference of each comparison, its interval, and every seed's."""
+    """A panel a measure: the difference of each comparison and its interval."""
     measures = [m for m in MEASURES if any(e.measure == m for e in found)]
     each = sum(e.measure == measures[0] for e in found)
     figure, axes = panels(width_px, len(measures), height=70 + 34 * each)
@@ -111,15 +112,13 @@ def effects_figure(found: Sequence[Effect], width_px: int) -> Figure:
 
 def _differences(ax: Axes, found: Sequence[Effect]) -> None:
     """Comparisons from above, each with its name over its bar."""
-    every = np.array([d for e in found for d in e.differences] + [0.0])
-    reach = max(float(np.abs(every).max()), 1e-12)
+    ends = [d for e in found for d in (e.interval.value, e.interval.low, e.interval.high)]
+    reach = max((abs(d) for d in ends if np.isfinite(d)), default=0.0) or 1.0
     reference(ax, 0.0)
     for row, e in enumerate(found):
         y = -row
-        ax.plot(e.differences, np.full(len(e.differences), y - 0.22), "|", color=MUTED,
-                markersize=5)  # fmt: skip
-        ends, colour = e.interval, DISCRIMINATOR if e.sign else INK
-        interval(ax, ends.low, ends.value, ends.high, y, colour, hollow=not e.sign)
+        span, colour = e.interval, DISCRIMINATOR if e.sign else INK
+        interval(ax, span.low, span.value, span.high, y, colour, hollow=not e.sign)
         label(ax, -1.12 * reach, y, e.label, colour, dy=13, bold=False, size=11.5)
     ax.set_xlim(-1.15 * reach, 1.15 * reach)
     ax.set_ylim(0.5 - len(found), 0.75)

@@ -43,7 +43,7 @@ _FRESH_BATCHES: Final = 16  # a standard error is then known to a fifth
 _ROTATION: Final = 112  # 7 pairs on the first batch, 12 on each of 4 others
 _PROBES: Final = 7
 _BLOCKS: Final = 4  # of fresh draws: distance and coverage have their error from them
-_LADDER_BATCHES: Final = 6
+_LADDER: Final = 100_000  # its seeds begin there, apart from those of every other number
 _PLAYERS: Final = ("generator", "discriminator")
 
 Number = dict[str, float]
@@ -175,25 +175,26 @@ def told_apart(upper: np.ndarray, lower: np.ndarray) -> tuple[float, float]:
     return float(of_upper.mean()), float(variance**0.5)
 
 
-def ladder(game: Game, *, sizes: Sequence[int], seed: int) -> list[dict[str, Any]]:
+def ladder(game: Game, *, sizes: Sequence[int], batches: int, seed: int) -> list[dict[str, Any]]:
     """One pair, measured with batches of several sizes.
 
     Args:
         game: the pair, with held-out images.
         sizes: of the measuring batch.
+        batches: of each size.
         seed: of the training.
 
     Returns:
-        A row a size: for each player the ends of six batches' own Hessians and what their vectors
-        find on the other batches, [6, 2] each, smallest and largest; `rotation` of one batch and
+        A row a size: for each player the ends of the batches' own Hessians and what their vectors
+        find on the other batches, [batches, 2] each, smallest and largest; `rotation` of one batch and
         `rotation_expected` of the game; `ratio` of the gradients over minibatches of that size.
     """
     rows = []
     for k, size in enumerate(sizes):
-        first = EVALUATION + 1000 * (k + 1) + seed  # no size shares a batch with another
+        first = EVALUATION + _LADDER + 1000 * k + seed  # no size shares a batch with another
         row: dict[str, Any] = {"size": size}
         for player in _PLAYERS:
-            grown = growth_at(game, player, size, range(first, first + _LADDER_BATCHES))
+            grown = growth_at(game, player, size, range(first, first + batches))
             if grown is not None:
                 row[player] = {"own": grown.own.tolist(), "elsewhere": grown.elsewhere.tolist()}
         plan = Plan(seed=first, batch_size=size, probes=_PROBES, gradient_batch=size, samples=1000)

@@ -61,7 +61,8 @@ class Scale:
         trained_on: first images of the file; the others are held out.
         look: measuring batch of curvature and rotation.
         draws: generated samples a block of distance and coverage.
-        ladder: measuring batches that one pair is looked at with.
+        ladder: sizes of measuring batch that one pair is looked at with.
+        ladder_batches: how many of each.
     """
 
     device: str
@@ -73,6 +74,7 @@ class Scale:
     look: int
     draws: int
     ladder: tuple[int, ...]
+    ladder_batches: int = 16
 
 
 SCALES: Final = {

@@ -9,9 +9,10 @@ import numpy as np
 from experiments.fashion_effects import COMPARISONS, FAMILY, LEVEL, MEASURES, base_values
 from experiments.fashion_figures import strip
 from experiments.fashion_settings import BASE
-from experiments.page_parts import chosen, over_seeds
+from experiments.page_parts import chosen
 from experiments.pairs import span
 from gancheck.measures.figures import number_text
+from gancheck.measures.medians import median_interval
 from gancheck.rendering.experiment_page import Number, Table
 
 if TYPE_CHECKING:
@@ -21,6 +22,7 @@ if TYPE_CHECKING:
 
     from experiments.fashion_effects import Effect
     from experiments.finished_runs import Row
+    from gancheck.measures.medians import MedianInterval
 
 __all__ = [
     "DEFINITIONS",
@@ -28,6 +30,7 @@ __all__ = [
     "caption",
     "effects_table",
     "every_pair",
+    "intervals_table",
     "measured",
     "numbers_of",
     "of_signs",
@@ -80,14 +83,14 @@ def predicted_numbers(found: Sequence[Effect]) -> list[Number]:
 
 
 def effects_table(rows: Sequence[Row], found: Sequence[Effect]) -> Table:
-    """A row a measure: the base, and the difference of each comparison."""
+    """A row a measure: medians of the base and of the difference of each comparison."""
     labels = list(dict.fromkeys(e.label for e in found))
     return Table(
         columns=["number", "base", *labels],
         rows=[
             [
                 MEASURES[m],
-                over_seeds(list(base_values(rows, m).values()), 3),
+                number_text(median_interval(list(base_values(rows, m).values())).value, 3),
                 *(_difference(e) for e in found if e.measure == m),
             ]
             for m in MEASURES
@@ -95,25 +98,39 @@ def effects_table(rows: Sequence[Row], found: Sequence[Effect]) -> Table:
     )
 
 
+def intervals_table(rows: Sequence[Row], found: Sequence[Effect]) -> Table:
+    """The same with intervals: 95 % of the base, the level of the page of each difference."""
+    labels = list(dict.fromkeys(e.label for e in found))
+    return Table(
+        columns=["number", "base", *labels],
+        rows=[
+            [
+                MEASURES[m],
+                _span_of(median_interval(list(base_values(rows, m).values()))),
+                *(_span_of(e.interval) for e in found if e.measure == m),
+            ]
+            for m in MEASURES
+        ],
+    )
+
+
 def _difference(e: Effect) -> str:
-    ends = e.interval
-    text = f"{number_text(ends.value, 3)} ({_short_span(ends.low, ends.high)})"
+    text = number_text(e.interval.value, 3)
     return f"**{text}**" if e.sign else text
 
 
-def _short_span(low: float, high: float) -> str:
-    if not np.isfinite(low):
+def _span_of(found: MedianInterval) -> str:
+    if not np.isfinite(found.low):
         return "too few seeds"
-    return f"{number_text(low, 3)} to {number_text(high, 3)}"
+    return f"{number_text(found.low, 3)} to {number_text(found.high, 3)}"
 
 
 def caption() -> str:
     """How a figure and a table of differences are read."""
     return (
-        "Differences to the base of the same seed; a stroke is a seed, the bar the interval of their "
-        f"median at {PERCENT}, at which all {FAMILY} differences of the page hold together with "
-        "95 %. Hollow, and not bold in the table: the interval holds zero. The base in the table: "
-        "median over seeds with its own 95 % interval."
+        "Difference to the base of the same seed: the median over seeds, and its interval at "
+        f"{PERCENT}, a level at which all {FAMILY} differences of the page hold together with 95 %. "
+        "Hollow, and not bold in the table: the interval holds zero."
     )
 
 
