@@ -59,6 +59,7 @@ gallery: $(VENV)/.ready
 	$(BIN)/python -m experiments.true_ratio
 	$(BIN)/python -m experiments.gap
 	$(BIN)/python -m experiments.mode_collapse
+	$(BIN)/python -m experiments.fashion
 
 clean:
 	rm -rf $(VENV) $(DEMO) build dist *.egg-info

@@ -125,7 +125,8 @@ def page(rows: Sequence[Row], command: str) -> ExperimentPage:
         agreement=together([p.agreement for p in parts if p.name != parts[1].name]),
         headline=f"Of {len(predicted)} differences whose sign was predicted {came} came out as "
         f"predicted and {against} the other way; of {len(every) - len(predicted)} others "
-        f"{sum(bool(e.sign) for e in every if e.prediction is None)} are surely not zero.",
+        f"{sum(bool(e.sign) for e in every if e.prediction is None)} are surely not zero."
+        + _of_the_bound(rows),
         claim=_CLAIM,
         theorems=THEOREMS,
         predicted=_PREDICTED,
@@ -153,6 +154,15 @@ def page(rows: Sequence[Row], command: str) -> ExperimentPage:
             ],
         },
     )
+
+
+def _of_the_bound(rows: Sequence[Row]) -> str:
+    """A sentence more where a bound that was to hold does not."""
+    if not slopes_are_held(rows):
+        return " A slope of D lies above the product of its layers’ norms."
+    if largest_normed(rows) > NORM_ALLOWED:
+        return f" With spectral norm the product of D’s norms passes the {NORM_ALLOWED:g} allowed."
+    return ""
 
 
 def _training_batch(rows: Sequence[Row], found: Sequence[Effect]) -> Part:

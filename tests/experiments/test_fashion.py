@@ -283,6 +283,7 @@ def test_a_norm_above_what_was_allowed_is_told_from_a_slope_above_the_norm(
     shown = page(rows, "x")
     assert [n.value for n in shown.parts[3].numbers[-2:]] == [str(word) for word in words]
     assert told in " ".join(shown.conclusion)
+    assert ("product of" in shown.headline) == bool(told)
 
 
 @pytest.mark.parametrize("width", [WIDE, NARROW])
