@@ -322,6 +322,7 @@ def diagnose_run(
     from gancheck.audit import diagnose
 
     run = load_run(directory, device=device)
+    looks = [row for row in RunDirectory(directory).looks() if row["step"] <= run.step]
     file = RunDirectory(directory).checkpoint(run.step)
     report = diagnose(
         run.game(
@@ -348,7 +349,6 @@ def diagnose_run(
             },
         },
     )
-    looks = [row for row in RunDirectory(directory).looks() if row["step"] <= run.step]
     return replace(report, history=run.history, looks=looks, sampled=_on_the_way(run, plan))
 
 

@@ -204,6 +204,21 @@ def test_looks_on_the_way_change_no_byte_of_the_run_and_are_in_its_report(tmp_pa
     assert "What was measured while it was trained" in render_report(report)
 
 
+@pytest.mark.parametrize("name", ["metrics.jsonl", "diagnoses.jsonl"])
+@pytest.mark.parametrize(
+    "line", ["nonsense", "[1]", '{"code": 1}', '{"step": "x"}', '{"step": null}', "[" * 9999]
+)
+def test_a_line_that_is_no_row_is_refused_by_its_number(
+    tmp_path: Path, name: str, line: str
+) -> None:
+    trained(tmp_path / "a", steps=2)
+    with (tmp_path / "a" / name).open("a") as file:
+        file.write(f'{{"step": 2, "loss_g": 1.0}}\n{line}\n{{"step": 3, "lo')
+    number = 2 if name == "diagnoses.jsonl" else 3
+    with pytest.raises(Refused, match=rf"{name} is damaged: line {number} is no row"):
+        diagnose_run(tmp_path / "a", codes=["GC004"], plan=Plan(samples=50, batch_size=8))
+
+
 def test_training_looks_and_the_run_share_data_that_were_read_once(tmp_path: Path) -> None:
     read: list[ArrayData] = []
 

@@ -207,17 +207,26 @@ class RunDirectory:
             file.write(line.encode())
 
     def rows(self) -> list[dict[str, Any]]:
-        """The metrics, without a last line that was cut short by a kill."""
+        """The metrics, without a last line that was cut short by a kill.
+
+        Raises:
+            Refused: another line is no row.
+        """
         return _rows(self.metrics)
 
     def looks(self) -> list[dict[str, Any]]:
-        """What was measured on the way, in the same manner; empty where nobody looked."""
+        """What was measured on the way, in the same manner; empty where nobody looked.
+
+        Raises:
+            Refused: as for `rows`.
+        """
         return _rows(self.diagnoses)
 
     def rewind_looks(self, step: int) -> None:
         """Drop what was measured after a step, as `rewind` does with metrics.
 
         Raises:
+            Refused: it is damaged.
             WriteFailed: it cannot be written.
         """
         kept = [row for row in self.looks() if row["step"] <= step]
@@ -232,10 +241,7 @@ class RunDirectory:
             Refused: the metrics are damaged.
             WriteFailed: they cannot be written.
         """
-        try:
-            kept = [row for row in self.rows() if row["step"] <= step]
-        except (ValueError, KeyError, TypeError) as error:
-            raise Refused(f"{self.metrics} is damaged: {error}") from error
+        kept = [row for row in self.rows() if row["step"] <= step]
         with self._writing(self.metrics):
             replace_file(self.metrics, [(json.dumps(row) + "\n").encode() for row in kept])
 
@@ -254,7 +260,16 @@ def _rows(path: Path) -> list[dict[str, Any]]:
     if not path.exists():
         return []
     whole = path.read_bytes().rpartition(b"\n")[0]
-    return [json.loads(line) for line in whole.splitlines()]
+    out: list[dict[str, Any]] = []
+    for number, line in enumerate(whole.splitlines(), start=1):
+        try:
+            row: Any = json.loads(line)
+        except (ValueError, RecursionError):
+            row = None
+        if not isinstance(row, dict) or type(row.get("step")) is not int:
+            raise Refused(f"{path} is damaged: line {number} is no row of numbers by step")
+        out.append(row)
+    return out
 
 
 def versions() -> dict[str, str]:
