@@ -232,6 +232,28 @@ def test_a_correction_on_networks_is_that_of_the_dense_jacobian(name: str) -> No
     assert torch.allclose(moved, expected, rtol=1e-11, atol=1e-13)
 
 
+@pytest.mark.parametrize(("start", "sign"), [((0.8, -0.5), -1.0), ((0.1, 0.1), 1.0)])
+def test_the_symplectic_correction_turns_away_from_a_maximum_unless_in_doubt(start, sign) -> None:
+    # the bilinear game with -x^2 / 2 added for each player: J = [[-1, -1], [1, -1]], so S = -I,
+    # A is the J above, and the alignment is -|v|^4 / 2 + 0.1
+    p = bilinear([start[0]], [start[1]], lr=H, strength=0.7)
+    wgan = p.loss
+    one = torch.ones(1, 1, dtype=torch.float64)
+
+    def of_generator(score, real, fake, *, rng=None) -> torch.Tensor:
+        return wgan.generator(score, real, fake, rng=rng) - fake.mean(0).square().sum() / 2
+
+    def of_discriminator(score, real, fake, *, rng=None) -> torch.Tensor:
+        return wgan.discriminator(score, real, fake, rng=rng) - score(one).square().sum() / 2
+
+    p = replace(p, loss=replace(wgan, generator=of_generator, discriminator=of_discriminator))
+    v = (J - torch.eye(2).double()) @ state(p)
+    assert torch.sign(-((v @ v) ** 2) / 2 + 0.1) == sign
+    expected = state(p) - H * (v + 0.7 * sign * J.T @ v)
+    UPDATES["symplectic"](p)
+    assert torch.allclose(state(p), expected, rtol=1e-12, atol=1e-14)
+
+
 def test_the_critic_moves_as_often_as_asked_and_stays_within_its_bound() -> None:
     p = bilinear([0.8], [0.45], lr=0.3, critic_steps=3, clip=0.5)
     UPDATES["alternating"](p)
