@@ -14,6 +14,7 @@ import copy
 import json
 import math
 import time
+import warnings
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -75,11 +76,13 @@ class Monitor:
             whatever it costs.
         codes: diagnostics to take turns; `WATCHED` where not given.
         plan: sample sizes of a look.
-        log: file that each look is appended to, one JSON row a number.
+        log: file that each look is appended to, one JSON row a number; given up, with a warning,
+            where it can no longer be written.
         clock: seconds that pass, for tests.
 
     Raises:
-        ValueError: every below 1, a share that is not positive, an analytic game, or unknown codes.
+        ValueError: every below 1, a share that is not positive, an analytic game, unknown codes, or
+            a log in a folder that is not there.
 
     Example:
         >>> watch = Monitor(game, every=200, max_overhead=0.05)  # doctest: +SKIP
@@ -111,6 +114,8 @@ class Monitor:
         self.game, self._every, self._share = game, every, max_overhead
         self._plan = WATCH_PLAN if plan is None else plan
         self._log = None if log is None else Path(log)
+        if self._log is not None and not self._log.parent.is_dir():
+            raise ValueError(f"log must lie in a folder that is there, got {log}")
         self._clock, self._begun, self._spent = clock, clock(), 0.0
         self._cost: dict[str, float] = {}
         self._findings: dict[str, Finding] = {}
@@ -236,10 +241,17 @@ class Monitor:
             for name, q in finding.quantities.items()
         ] or [{**told, "because": finding.because}]
         self._rows += rows
-        if self._log is not None:
+        if self._log is None:
+            return
+        try:
             with self._log.open("a") as file:
-                for row in rows:
-                    file.write(json.dumps(without_nan(row)) + "\n")
+                file.writelines(json.dumps(without_nan(row)) + "\n" for row in rows)
+        except OSError as error:  # a full disk is no reason to end a training
+            text = (
+                f"{self._log} cannot be written ({error.strerror}); looks are kept in memory alone"
+            )
+            warnings.warn(text, stacklevel=4)
+            self._log = None
 
     def _keep_samples(self, gallery: Gallery | None, at: int) -> None:
         """A few samples of each moment, of ever sparser moments but always of the first."""

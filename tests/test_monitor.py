@@ -341,6 +341,22 @@ def test_what_was_seen_is_logged_and_makes_a_page(tmp_path: Path) -> None:
     assert str(kept[0]).startswith(f"{kept[0].verdict} after 3 looks; overhead ")
 
 
+def test_a_log_on_a_full_disk_is_given_up_and_the_training_goes_on(tmp_path: Path) -> None:
+    (tmp_path / "looks.jsonl").symlink_to("/dev/full")
+    monitor = Monitor(
+        game_of(*pair()),
+        every=1,
+        max_overhead=None,
+        codes=["GC004"],
+        plan=LIGHT,
+        log=tmp_path / "looks.jsonl",
+    )
+    with pytest.warns(UserWarning, match="cannot be written .No space left on device"):
+        monitor.step(0)
+    monitor.step(1)
+    assert {row["step"] for row in monitor.history} == {0, 1}
+
+
 def test_it_looks_under_autocast_and_without_gradients_as_it_does_outside() -> None:
     values = []
     for within in (lambda: torch.autocast("cpu", dtype=torch.bfloat16), torch.no_grad):
@@ -360,6 +376,7 @@ def test_it_looks_under_autocast_and_without_gradients_as_it_does_outside() -> N
         ({"max_overhead": 0.0}, "max_overhead must be a positive share, got 0.0"),
         ({"codes": ["GC101"]}, "codes must be some of GC001, "),
         ({"codes": []}, "codes must be some of GC001, "),
+        ({"log": "not/there.jsonl"}, "log must lie in a folder that is there, got not/there"),
     ],
 )
 def test_wrong_use_is_one_sentence(arguments, sentence: str) -> None:
