@@ -13,6 +13,8 @@ from __future__ import annotations
 
 import contextlib
 import json
+import signal
+import threading
 import time
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
@@ -49,6 +51,7 @@ class Ranks:
         local: rank among those of its machine.
         local_count: of those.
         store: where a process that ends leaves why.
+        launched: by torchrun, which sends SIGTERM to all as soon as one has ended.
     """
 
     rank: int = 0
@@ -56,6 +59,7 @@ class Ranks:
     local: int = 0
     local_count: int = 1
     store: dist.Store | None = None
+    launched: bool = False
 
     @property
     def first(self) -> bool:
@@ -116,8 +120,8 @@ class Ranks:
         if self.count > 1:
             word = np.random.SeedSequence((seed, step, self.rank)).generate_state(1)
             torch.default_generator.manual_seed(int(word[0]))
-            if torch.cuda.is_available():
-                torch.cuda.manual_seed(int(word[0]))
+            if torch.cuda.is_initialized():
+                torch.cuda.manual_seed(int(word[0]))  # of this process's own card
 
     def device(self, name: str) -> str:
         """What a device is for this process: `cuda`, and `auto` where there is one, its own card.
@@ -163,11 +167,20 @@ class Ranks:
             raise RuntimeError("these processes share no store")
         return self.store
 
+    def end_undisturbed(self) -> None:
+        """Ignore torchrun's SIGTERM from now on: this process is ending by itself."""
+        if self.launched and threading.current_thread() is threading.main_thread():
+            signal.signal(signal.SIGTERM, signal.SIG_IGN)
+
     def lost(self) -> Lost:
         """The ending of a process whose exchange with another one failed."""
+        self.end_undisturbed()
         with contextlib.suppress(RuntimeError):
             store = self.kept_in()
-            if until(lambda: store.check([CAUSE]), _CAUSE_COMES_WITHIN):
+            patience = (
+                _CAUSE_COMES_WITHIN if self.first else 0.0
+            )  # who is not to speak need not know
+            if until(lambda: store.check([CAUSE]), patience):
                 said: dict[str, Any] = json.loads(store.get(CAUSE))
                 return Lost(f"process {said['rank']} of {self.count} ended: {said['sentence']}")
         return Lost(f"one of the {self.count} processes of this training ended without a word")

@@ -35,7 +35,8 @@ class Patience:
 
     def __exit__(self, *_: object) -> None:
         for number, handler in self._before.items():
-            signal.signal(number, handler)
+            if signal.getsignal(number) == self._note:  # else somebody has decided otherwise
+                signal.signal(number, handler)
 
     def _note(self, number: int, frame: FrameType | None) -> None:
         del frame

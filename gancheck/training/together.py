@@ -12,9 +12,7 @@ import contextlib
 import io
 import json
 import os
-import signal
 import sys
-import threading
 from datetime import timedelta
 from typing import TYPE_CHECKING
 
@@ -65,13 +63,20 @@ def joined() -> Generator[Ranks]:
         count=count,
         local=int(os.environ["LOCAL_RANK"]),
         local_count=int(os.environ["LOCAL_WORLD_SIZE"]),
+        launched=True,
     ) as ranks:
         yield ranks
 
 
 @contextlib.contextmanager
 def together(
-    store: dist.Store, *, rank: int, count: int, local: int | None = None, local_count: int = 0
+    store: dist.Store,
+    *,
+    rank: int,
+    count: int,
+    local: int | None = None,
+    local_count: int = 0,
+    launched: bool = False,
 ) -> Generator[Ranks]:
     """Join the processes that share a store, and part from them at the end.
 
@@ -81,6 +86,7 @@ def together(
         count: of them.
         local: rank on this machine; `rank` where not given.
         local_count: processes on this machine; `count` where not given.
+        launched: by torchrun; see `Ranks`.
 
     Raises:
         Lost: they cannot reach each other, or, inside, another one ended.
@@ -103,6 +109,7 @@ def together(
         local=rank if local is None else local,
         local_count=local_count or count,
         store=store,
+        launched=launched,
     )
     kept = io.StringIO()
     try:
@@ -112,18 +119,14 @@ def together(
                 quiet.enter_context(contextlib.redirect_stderr(kept))
             yield ranks
     except BaseException as error:
+        ranks.end_undisturbed()
         _part(ranks, error, kept.getvalue())
         raise
     dist.destroy_process_group()
 
 
 def _part(ranks: Ranks, error: BaseException, kept: str) -> None:
-    """See to it that the ending is said once, and that all end with the code of whoever says it.
-
-    torchrun sends SIGTERM to the others as soon as one has ended; they are ending by themselves.
-    """
-    if threading.current_thread() is threading.main_thread():
-        signal.signal(signal.SIGTERM, signal.SIG_IGN)
+    """See to it that the ending is said once, and that all end with the code of whoever says it."""
     try:
         if ranks.first:
             _speak(ranks, error)
@@ -158,8 +161,12 @@ def _hear(ranks: Ranks, error: BaseException, kept: str) -> None:
 
 
 def _leave() -> None:
-    """Close the connections, by which the others notice; with cards that could wait for ever."""
-    if not torch.cuda.is_available():
+    """Close the connections, by which the others notice.
+
+    Where a card is in use that could wait for an exchange that never ends; there the connections
+    close with the process.
+    """
+    if not torch.cuda.is_initialized():
         dist.destroy_process_group()
 
 

@@ -162,6 +162,8 @@ def train(
     manner.check(recipe)
     wanted = before.get("device", device) if device == "auto" else device
     where = resolve_device(ranks.device(wanted))
+    if ranks.count > 1 and where.type == "cuda":
+        torch.cuda.set_device(where)  # for all that does not name one: pinned memory, exchanges
     data = (load or recipe.data)()
     state = State.fresh(recipe, seed=recipe.seed, device=where)
     part = max(recipe.batch_size // ranks.count, min(recipe.batch_size, 2))  # two for batch norm
