@@ -211,6 +211,10 @@ class Monitor:
         ):
             try:
                 looked = diagnose(self._game(), codes=[code], plan=self._plan)
+                if (
+                    not looked.complete
+                ):  # Ctrl-C, which a diagnosis heeds by ending: it was the loop's
+                    raise KeyboardInterrupt
                 finding = looked.findings[0]
                 self._keep_samples(looked.gallery, at)
             except NotFinite as reason:

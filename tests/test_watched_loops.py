@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import TYPE_CHECKING
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any
 
 import pytest
 import torch
 from torch import Tensor, nn
 from torch.nn.functional import softplus
 
+from gancheck import content
 from gancheck.diagnosis import Verdict
 from gancheck.monitor import Monitor
 from tests.test_monitor import LIGHT, game_of, pair
@@ -127,3 +129,23 @@ def test_only_the_first_process_of_a_distributed_training_looks(
     monitor.step(0)
     assert (monitor.history, monitor.verdict) == ([], Verdict.not_applicable)
     assert str(monitor).startswith("no look yet; overhead ")
+
+
+def test_ctrl_c_in_a_look_reaches_the_loop_with_everything_put_back(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    g, d = pair()
+
+    def interrupted(*_: Any, **__: Any) -> None:
+        d.eval().requires_grad_(requires_grad=False)
+        raise KeyboardInterrupt
+
+    shelf = content.diagnostics("game")
+    cut = {**shelf, "GC004": replace(shelf["GC004"], measure=interrupted)}
+    monitor = Monitor(game_of(g, d), every=1, max_overhead=None, codes=["GC004"], plan=LIGHT)
+    monkeypatch.setattr("gancheck.content.diagnostics", lambda level=None: cut)
+    with pytest.raises(KeyboardInterrupt):
+        monitor.step(0)
+    assert d.training
+    assert all(p.requires_grad for p in d.parameters())
+    assert monitor.history == []
