@@ -159,6 +159,8 @@ ALIKE: dict[str, Recipe] = {
     ),
     "everything that draws, twice differentiated": double(
         updates="consensus",
+        strength=0.01,
+        steps=3,
         discriminator=normed,
         generator_optimiser=Optimiser(kind="sgd", lr=1e-4),
         discriminator_optimiser=Optimiser(kind="sgd", lr=1e-4),
@@ -189,7 +191,7 @@ ALIKE: dict[str, Recipe] = {
     "spectral norm": double(discriminator=lambda g: spectrally_normed(net(2, 8, 1)(g), g)),
     "dcgan": double(**DCGAN),
     "dcgan with gradient penalty": double(**{**DCGAN, "loss": "wgan-lp"}),
-    "dcgan by consensus": double(**{**DCGAN, "updates": "consensus", "steps": 2}),
+    "dcgan by consensus": double(**{**DCGAN, "updates": "consensus", "strength": 0.01, "steps": 2}),
     "single precision": tiny(steps=5, batch_size=8),
 }
 """What is the same training on one process and on two, to rounding."""
