@@ -24,7 +24,7 @@ from gancheck.games.admitted import check_players, check_samples, finite, loss_v
 from gancheck.games.batch import Batch, EarlierPoint, Player, StepRule
 from gancheck.games.data import as_sampler
 from gancheck.games.losses import CallableLoss, Loss, as_loss
-from gancheck.games.normalisation import WrittenOut
+from gancheck.games.normalisation import exact_normalisation
 from gancheck.games.preserved import Kept
 from gancheck.games.streams import stream
 
@@ -380,7 +380,7 @@ class Game:
         state.update((name, b.detach().clone()) for name, b in module.named_buffers())
         # The second derivatives of a gradient penalty are third ones of the discriminator.
         thrice = player == "discriminator" and self.loss.input_gradients
-        formula = WrittenOut() if thrice else contextlib.nullcontext()
+        formula = exact_normalisation() if thrice else contextlib.nullcontext()
         with semantics.held(module, self.batch_norm), formula:
             return functional_call(module, state, (x,))
 

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 import torch
 from torch.nn.attention import SDPBackend, sdpa_kernel
 
-from gancheck.operators.normalisation import exact_normalisation
+from gancheck.games.normalisation import exact_normalisation
 
 if TYPE_CHECKING:
     from collections.abc import Generator

@@ -16,13 +16,15 @@ import math
 import shlex
 from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass, replace
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import torch
 
 from gancheck.games.data import ArrayData
-from gancheck.games.normalisation import WrittenOut
+from gancheck.games.normalisation import exact_normalisation
 from gancheck.games.shared_stream import SharedStream
+from gancheck.games.spread_batch_norm import SpreadBatchNorm
 from gancheck.training.fit import check_fit, check_spread
 from gancheck.training.manner import SECOND_ORDER, Manner, Precision, resolve_device, surroundings
 from gancheck.training.outcomes import Diverged, Interrupted, Lost
@@ -36,6 +38,7 @@ from gancheck.training.tensor_file import fingerprint
 from gancheck.training.updates import UPDATES
 
 if TYPE_CHECKING:
+    from collections.abc import Generator
     from contextlib import AbstractContextManager
     from pathlib import Path
 
@@ -206,7 +209,7 @@ class _Loop:
         run: RunDirectory,
         state: State,
         players: Players,
-        norms: AbstractContextManager[object],
+        norms: Callable[[], AbstractContextManager[object]],
         recipe: Recipe,
         command: str,
         callbacks: Sequence[Callback],
@@ -244,7 +247,7 @@ class _Loop:
     def _step(self, step: int, patience: Patience) -> bool:
         """Make a step; say whether it is to be the last one, which is saved then."""
         self._ranks.reseed(self._seed, step)
-        with self._norms:
+        with self._norms():
             record = self._update(self._players).whole(self._ranks)
         if self._decay is not None:
             self._state.average(self._decay)
@@ -307,15 +310,22 @@ class _Loop:
             )
 
 
-def _norms(recipe: Recipe, ranks: Ranks) -> AbstractContextManager[object]:
-    """Around an update: normalisation by its formula where torch's own is not enough.
+def _norms(recipe: Recipe, ranks: Ranks) -> Callable[[], AbstractContextManager[object]]:
+    """What goes around an update: normalisation by formulas where torch's own is not enough.
 
-    Gradient penalties that are differentiated twice more need it, and a batch in several parts.
+    Gradient penalties that are differentiated twice more need them, and a batch in several parts.
     """
     thrice = recipe.updates in SECOND_ORDER and recipe.losses().input_gradients
     if ranks.count == 1:
-        return WrittenOut() if thrice else contextlib.nullcontext()
-    return WrittenOut(count=ranks.count, gather=ranks.gather, everything=thrice)
+        return partial(exact_normalisation, moving=True) if thrice else contextlib.nullcontext
+    spread = SpreadBatchNorm(count=ranks.count, gather=ranks.gather)
+
+    @contextlib.contextmanager
+    def both() -> Generator[None]:
+        with exact_normalisation(moving=True), spread:  # the inner one is asked first
+            yield
+
+    return both if thrice else lambda: spread
 
 
 def _shared(state: State, configuration: dict[str, Any], ranks: Ranks) -> State:
