@@ -76,7 +76,9 @@ class Hessian(LinearOperator):
         self, game: Game, player: Player, batch: Batch, *, max_memory: int | None = None
     ) -> None:
         if player not in ("generator", "discriminator"):
-            raise ValueError(f"player must be 'generator' or 'discriminator', got {player!r}")
+            got: object = player  # a batch, where the two are swapped, is too long to print
+            told = repr(got) if isinstance(got, str) else f"a {type(got).__name__}"
+            raise ValueError(f"player must be 'generator' or 'discriminator', got {told}")
         refuse_dtype(game.dtype)
         theta_g, theta_d = game.snapshot()
         own = theta_g if player == "generator" else theta_d

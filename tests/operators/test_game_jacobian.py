@@ -52,6 +52,14 @@ def test_the_hessian_is_the_players_diagonal_block() -> None:
         assert torch.allclose(Hessian(game, player, batch).dense(), block, rtol=0, atol=1e-12)
 
 
+def test_who_is_no_player_is_told_in_a_line_also_where_arguments_are_swapped() -> None:
+    game = tiny_game()
+    batch = game.sample(32, seed=2)
+    for wrong, told in (("both", "'both'"), (batch, "a Batch")):
+        with pytest.raises(ValueError, match=rf"'discriminator', got {told}$"):
+            Hessian(game, wrong, batch)  # type: ignore[arg-type]
+
+
 @pytest.mark.parametrize("kind", ["spectral", "old_spectral", "grid", "layer", "dropout"])
 def test_operations_that_break_other_tools_have_symmetric_and_right_products(kind: str) -> None:
     torch.manual_seed(0)
