@@ -291,12 +291,13 @@ def _at_rest(rows: Sequence[Row]) -> int:
 def _trained(rows: Sequence[Row]) -> Part:
     premise = [r for r in _damped(rows) if _rests(r)]
     unstable = [r for r in premise if r["measured"]["verdict"] == "unstable"]
+    stable = [r for r in premise if r["measured"]["verdict"] == "stable"]
     agreement = (
-        Agreement.open
-        if not premise
-        else Agreement.contradicted
+        Agreement.contradicted
         if unstable
         else Agreement.supported
+        if stable
+        else Agreement.open  # nobody met the premise, or nothing is known of who may have
     )
     everywhere = sum(r["measured"]["verdict"] == "unstable" for r in _damped(rows))
     return Part(
@@ -304,7 +305,8 @@ def _trained(rows: Sequence[Row]) -> Part:
         agreement=agreement,
         title=f"{len(premise)} of {len(_damped(rows))} runs with R1 or noise may meet the theorem's premise",
         lead=f"At the other {len(_damped(rows)) - len(premise)} end points the expected field is "
-        f"certainly not zero (99 %): training has not come to rest. {everywhere} of the "
+        f"certainly not zero (99 %): training has not come to rest. Of those that may have, "
+        f"{len(stable)} are stable and {len(unstable)} unstable. {everywhere} of the "
         f"{len(_damped(rows))} are unstable, which says that the flow grows in some direction there, "
         "and nothing of an equilibrium.",
         numbers=[

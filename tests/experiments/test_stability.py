@@ -89,9 +89,13 @@ def test_end_points_that_are_no_equilibria_leave_the_theorem_alone(
 
 @pytest.mark.parametrize(
     ("verdict", "agreement"),
-    [("unstable", Agreement.contradicted), ("undetermined", Agreement.supported)],
+    [
+        ("unstable", Agreement.contradicted),
+        ("undetermined", Agreement.open),
+        ("stable", Agreement.supported),
+    ],
 )
-def test_an_equilibrium_with_r1_decides(
+def test_an_end_point_with_r1_that_may_be_at_rest_decides_where_its_verdict_does(
     verdict: str, agreement: Agreement, dirac: list[dict[str, Any]]
 ) -> None:
     rows = copy.deepcopy(dirac)
