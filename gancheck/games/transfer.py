@@ -21,7 +21,6 @@ def brought(x: Tensor, like: Tensor) -> Tensor:
         >>> brought(torch.tensor([1.0, 2.0]), torch.zeros(1, dtype=torch.float64)).dtype
         torch.float64
     """
-    x = x.to(like.dtype)
-    if like.device.type == "cuda" and x.device.type == "cpu":
-        x = x.pin_memory()
-    return x.to(like.device, non_blocking=True)
+    if like.is_cuda and not x.is_cuda:
+        x = x.to(like.dtype).pin_memory()
+    return x.to(like, non_blocking=True)

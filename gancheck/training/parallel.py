@@ -89,8 +89,10 @@ class Ranks:
 
         None stays None: what plays no part in one process plays none in any.
         """
+        if self.count == 1:
+            return list(tensors)
         there = [t for t in tensors if t is not None]
-        if self.count == 1 or not there:
+        if not there:
             return list(tensors)
         flat = self.sum(torch.cat([t.reshape(-1) for t in there])) / self.count
         pieces = iter(flat.split([t.numel() for t in there]))

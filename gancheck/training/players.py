@@ -94,13 +94,13 @@ class Players:
 
     def draw_real(self) -> Tensor:
         """A batch of data in the generator's dtype and device; of several processes its part."""
-        rows = self.ranks.part(self.batch_size)
+        rows = None if self.ranks.count == 1 else self.ranks.part(self.batch_size)
         return self._cast(minibatch(self.data, self.batch_size, self.rng, rows=rows))
 
     def draw_latent(self) -> Tensor:
         """A batch of latents in the same manner."""
-        rows = self.ranks.part(self.batch_size)
-        return self._cast(self.latent.sample(self.batch_size, self.rng)[rows])
+        z = self.latent.sample(self.batch_size, self.rng)
+        return self._cast(z if self.ranks.count == 1 else z[self.ranks.part(self.batch_size)])
 
     def gradients(self, loss: Tensor, of: Sequence[Tensor]) -> list[Tensor | None]:
         """Gradient of a mean over the batch for one player's parameters; None where not a part."""
@@ -182,7 +182,7 @@ class StepRecord:
             "grad_norm_d": get_total_norm([g for g in self.along_d if g is not None]),
         }
         known = {k: v for k, v in there.items() if v is not None}
-        values = torch.stack([v.detach().double() for v in known.values()]).tolist()
+        values = torch.stack(list(known.values())).detach().double().tolist()
         return {**dict.fromkeys(there), **dict(zip(known, values, strict=True))}
 
 
@@ -250,7 +250,7 @@ def judge(players: Players, real: Tensor, fake: Tensor) -> Judged:
 
 
 def minibatch(
-    data: Sampler, n: int, generator: torch.Generator, *, rows: slice = slice(None)
+    data: Sampler, n: int, generator: torch.Generator, *, rows: slice | None = None
 ) -> Tensor:
     """Draw n samples as training does: of finite data each row on its own, at a cost of n.
 
@@ -261,16 +261,19 @@ def minibatch(
         data: what to draw from.
         n: size of the whole batch.
         generator: CPU stream.
-        rows: those of the batch that are wanted; of finite data no others are fetched.
+        rows: those of the batch that are wanted, all where not given; of finite data no others are
+            fetched.
 
     Raises:
         ValueError: n below 1, or what the data's own `draw` raises.
     """
     if not isinstance(data, (ArrayData, DatasetData)):
-        return data.draw(n, generator)[rows]
+        drawn = data.draw(n, generator)
+        return drawn if rows is None else drawn[rows]
     if n < 1:
         raise ValueError(f"n must be at least 1, got {n}")
-    return data.rows(torch.randint(data.size, (n,), generator=generator)[rows])
+    index = torch.randint(data.size, (n,), generator=generator)
+    return data.rows(index if rows is None else index[rows])
 
 
 def own_parameters(module: nn.Module) -> list[Tensor]:
