@@ -62,7 +62,7 @@ def ladder_figure(ladder: Sequence[Mapping[str, Any]], width_px: int) -> Figure:
         y_title(ax, f"ends of {short}'s Hessian: dot one batch, ring elsewhere")
     for shift, name, colour in ((0.96, "rotation", INK), (1.04, "rotation_expected", GENERATOR)):
         _bars(axes[2], sizes, [row[name] for row in ladder], shift, colour)
-    y_title(axes[2], "rotation: dark one batch, violet the game")
+    y_title(axes[2], "rotation: left one batch, right the game")
     _bars(axes[3], sizes, [row["ratio"] for row in ladder], 1.0, GENERATOR)
     y_title(axes[3], "gradient ratio over minibatches")
     for ax in axes:

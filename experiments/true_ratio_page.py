@@ -159,7 +159,7 @@ def _growing(rows: Sequence[Row]) -> Part:
         draw=partial(distance_figure, rows, by="law", measured="logit", words=WORDS),
         alt="Distance of the logit from the true log ratio by number of steps, for three laws",
         caption="Root mean square of logit − ln p/q, by steps of training, both axes logarithmic. "
-        "Pale: one line a seed. Dark: their median. In the table, medians over seeds with 95 % "
+        "Thin: one line a seed. Thick: their median. In the table, medians over seeds with 95 % "
         "intervals.",
         folded={"Each step up, as a ratio of distances": change_table(changes, ratio=True)},
     )

@@ -152,7 +152,7 @@ def other_losses(rows: Sequence[Row], minimax: Sequence[Row]) -> Part:
         draw=partial(distance_figure, [*beside, *fresh], by="loss", measured="posterior", words={}),
         alt="Distance of the stated from the true posterior by number of steps, for each loss",
         caption="Root mean square of the stated less the true p/(p + q), by steps of training, both axes "
-        "logarithmic. Pale: one line a seed. Dark: their median. In the table, medians over seeds with "
+        "logarithmic. Thin: one line a seed. Thick: their median. In the table, medians over seeds with "
         "95 % intervals; no ratio: share of scores that are optimal for none; held out: the value, and "
         "the divergence that it bounds.",
         folded={"Each step up, as a ratio of distances": change_table(changes, ratio=True)},
