@@ -1,10 +1,9 @@
 """The commands: prove, derive, train, sweep, diagnose, inspect, init, audit, compare, explain, doctor.
 
-Each imports what it needs inside itself, so that `--help` loads neither torch nor sympy. A little
-over 400 lines, for options are declared where they are taken. Results go to stdout, progress and
-errors to stderr. Exit codes: 0 completed; 1 completed, and a finding at or above `--fail-on` (or a
-theorem that does not hold); 2 wrong use; 3 refused as unsafe or unreadable; 4 stopped by its budget
-with a partial report; 130 interrupted.
+Each imports what it needs inside itself, so that `--help` loads neither torch nor sympy. Results go
+to stdout, progress and errors to stderr. Exit codes: 0 completed; 1 completed, and a finding at or
+above `--fail-on` (or a theorem that does not hold); 2 wrong use; 3 refused as unsafe or unreadable;
+4 stopped by its budget with a partial report; 130 interrupted.
 """
 
 from __future__ import annotations

@@ -158,6 +158,7 @@ def train_recipe(
     callbacks: Sequence[Callback] = (),
     resume: bool = False,
     force: bool = False,
+    load: Callable[[], Sampler] | None = None,
     ranks: Ranks = ALONE,
 ) -> Run:
     """Train a recipe and return its last state.
@@ -179,6 +180,7 @@ def train_recipe(
         callbacks: called after each step.
         resume: go on from the newest checkpoint.
         force: remove a run that `out` already holds, once everything else is known to be in order.
+        load: gives the recipe's data, where they are at hand; the recipe itself where not given.
         ranks: this process among those that train together.
 
     Returns:
@@ -190,7 +192,9 @@ def train_recipe(
         Interrupted: Ctrl-C; the directory is usable.
     """
     recipe = chosen if isinstance(chosen, Recipe) else read_recipe(chosen)
-    load = cache(recipe.data)  # pictures take minutes to read; training, looks and run share them
+    load = load or cache(
+        recipe.data
+    )  # pictures take minutes to read; training, looks and run share them
     watch = None
     if diagnose_every is not None:
         watch = Watch(
@@ -295,6 +299,7 @@ def diagnose_run(
     batch_norm: BatchNormMode = "as-set",
     max_memory: int | None = None,
     device: str = "auto",
+    load: Callable[[], Sampler] | None = None,
     command: str = "",
     progress: Callable[[str], None] | None = None,
 ) -> Report:
@@ -309,6 +314,7 @@ def diagnose_run(
         batch_norm: on which statistics batch norm is measured; see `Game`.
         max_memory: bytes that stored graphs may take; see `Game`.
         device: where it is made.
+        load: gives the run's data, where they are at hand.
         command: what was typed, for the report.
         progress: told each diagnostic as it begins.
 
@@ -321,7 +327,7 @@ def diagnose_run(
     """
     from gancheck.audit import diagnose
 
-    run = load_run(directory, device=device)
+    run = load_run(directory, device=device, load=load)
     looks = [row for row in RunDirectory(directory).looks() if row["step"] <= run.step]
     file = RunDirectory(directory).checkpoint(run.step)
     report = diagnose(

@@ -22,6 +22,7 @@ import json
 import math
 import tomllib
 from dataclasses import dataclass, field, replace
+from functools import lru_cache, partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -42,6 +43,7 @@ from gancheck.training.state import State
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
+    from gancheck.games.data import Sampler
     from gancheck.games.recipe import Recipe
 
 __all__ = ["Cell", "Sweep", "Table", "perform", "read_sweep", "table"]
@@ -185,14 +187,17 @@ def perform(
         KeyboardInterrupt: Ctrl-C; the same call goes on.
     """
     root = Path(out)
+    # Pictures take minutes to read and much memory: the latest data are kept, for all that share them.
+    load = lru_cache(maxsize=1)(_sampler)
     for recipe in sweep.recipes:
         if any(not _done(root, recipe, seed).exists() for seed in sweep.seeds):
-            _check(recipe)
+            _check(recipe, partial(load, recipe.data))
     cells: list[Cell] = []
     todo = [(recipe, seed) for recipe in sweep.recipes for seed in sweep.seeds]
     for number, (recipe, seed) in enumerate(todo, start=1):
         progress(f"{number} of {len(todo)}: {recipe.name}, seed {seed}")
-        cells.append(_cell(sweep, recipe, seed, _done(root, recipe, seed), device))
+        done, data = _done(root, recipe, seed), partial(load, recipe.data)
+        cells.append(_cell(sweep, recipe, seed, done, device, data))
     found = table(cells)
     content = {
         "format": _FORMAT,
@@ -253,16 +258,22 @@ def _done(root: Path, recipe: Recipe, seed: int) -> Path:
     return root / recipe.name / f"seed_{seed}" / "cell.json"
 
 
-def _check(recipe: Recipe) -> None:
+def _sampler(source: Callable[[], Sampler]) -> Sampler:
+    return source()
+
+
+def _check(recipe: Recipe, load: Callable[[], Sampler]) -> None:
     """Refuse what cannot be trained before hours are spent on what can."""
     try:
         state = State.fresh(recipe, seed=0, device=torch.device("cpu"))
-        check_fit(state, recipe.latent, recipe.data(), batch_size=recipe.batch_size)
+        check_fit(state, recipe.latent, load(), batch_size=recipe.batch_size)
     except ValueError as error:
         raise ValueError(f"{recipe.name}: {error}") from error
 
 
-def _cell(sweep: Sweep, recipe: Recipe, seed: int, done: Path, device: str) -> Cell:
+def _cell(
+    sweep: Sweep, recipe: Recipe, seed: int, done: Path, device: str, load: Callable[[], Sampler]
+) -> Cell:
     """One run, made or gone on with or read."""
     folder, plan = done.parent, _evaluation(sweep, seed)
     asked = {
@@ -279,7 +290,7 @@ def _cell(sweep: Sweep, recipe: Recipe, seed: int, done: Path, device: str) -> C
                 f"{folder} was made by another sweep; choose another --out, or remove it"
             )
         return Cell(**kept["cell"])
-    cell = _made(sweep, recipe, seed, folder, device)
+    cell = _made(sweep, recipe, seed, folder, device, load)
     content = {
         "asked": asked,
         "cell": {name: getattr(cell, name) for name in cell.__slots__},
@@ -293,15 +304,19 @@ def _evaluation(sweep: Sweep, seed: int) -> Plan:
     return replace(sweep.plan, seed=(sweep.plan.seed + _APART * seed) % 2**62)
 
 
-def _made(sweep: Sweep, recipe: Recipe, seed: int, folder: Path, device: str) -> Cell:
+def _made(
+    sweep: Sweep, recipe: Recipe, seed: int, folder: Path, device: str, load: Callable[[], Sampler]
+) -> Cell:
     begun = RunDirectory(folder).run_json.exists()
     try:
-        train_recipe(recipe, folder, seed=seed, device=device, resume=begun)
+        train_recipe(recipe, folder, seed=seed, device=device, resume=begun, load=load)
     except Diverged as ending:
         return Cell(recipe=recipe.name, seed=seed, ended=str(ending))
     except Interrupted as stop:
         raise KeyboardInterrupt from stop  # it is the sweep that goes on, not this training alone
-    report = diagnose_run(folder, plan=_evaluation(sweep, seed), codes=sweep.codes, device=device)
+    report = diagnose_run(
+        folder, plan=_evaluation(sweep, seed), codes=sweep.codes, device=device, load=load
+    )
     if not report.complete:  # Ctrl-C: a diagnosis ends with what it has
         raise KeyboardInterrupt
     report.save(folder / "report.html")

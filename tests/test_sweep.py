@@ -79,6 +79,21 @@ def test_every_run_is_made_once_and_the_table_is_that_of_the_reports(
     assert found.csv().splitlines()[0] == "recipe,quantity,mean,low,high,seeds,diverged"
 
 
+def test_data_that_recipes_share_are_read_once_for_all_their_seeds(
+    written: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    read = list[object]()
+    own = type(TINY.data).__call__
+
+    def counted(source: object) -> object:
+        read.append(source)
+        return own(source)
+
+    monkeypatch.setattr(type(TINY.data), "__call__", counted)
+    perform(read_sweep(written), tmp_path / "out", device="cpu", progress=lambda _: None)
+    assert read == [TINY.data]
+
+
 def test_a_stopped_sweep_goes_on_to_the_same_bytes(
     written: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -180,7 +195,7 @@ def test_a_recipe_that_does_not_fit_is_refused_before_any_is_trained(
     assert not (tmp_path / "out").exists()
 
 
-@pytest.mark.parametrize("name", ["../up", "/tmp/up", "a/b", "..", "."])
+@pytest.mark.parametrize("name", ["../up", "/up", "a/b", "..", "."])
 def test_a_recipe_s_name_leads_nowhere_but_into_the_sweep_s_folder(
     tmp_path: Path, name: str
 ) -> None:

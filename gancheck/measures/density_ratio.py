@@ -61,7 +61,6 @@ _BINS = 10
 _CLIP = 6.0  # of logits in the bound: a perfect D loses 0.0025 by it, and the range is 6
 _OUTSIDE = 30.0  # log ratio given to a D beyond its targets, where the theorem has none
 _FRESH = 0x2011  # apart from the seeds of training and of the other measures
-_GENERATED = 0x1000  # latents apart from data: of one seed, both kinds are of the same noise
 _FEWEST = 100  # of each kind
 
 
