@@ -1,7 +1,6 @@
 """What the page on stability says, for whatever its runs have shown.
 
-It is one file, a little over 400 lines, because a reader should find the words for every outcome in
-one place.
+A reader finds the words for every outcome in one place.
 """
 
 # pyright: reportUnknownMemberType=false, reportUnknownVariableType=false
@@ -14,45 +13,31 @@ from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
 
-from experiments.page_parts import chosen, over_seeds, panels, seeds_of, together, versions_of
-from gancheck.measures.figures import (
-    DISCRIMINATOR,
-    FAILING,
-    GENERATOR,
-    INK,
-    MUTED,
-    interval,
-    label,
-    number_text,
-    page_style,
-    reference,
-    set_ticks,
-    x_title,
-    y_title,
+from experiments.page_parts import chosen, over_seeds, seeds_of, together, versions_of
+from experiments.stability_figures import (
+    NEAR,
+    SETTLES,
+    TITLES,
+    ends_figure,
+    least_real,
+    methods_of,
+    proved_at,
+    spectra_figure,
+    trained_figure,
 )
+from gancheck.measures.figures import number_text
 from gancheck.measures.medians import median_interval
 from gancheck.rendering.experiment_page import Agreement, ExperimentPage, Number, Part, Table
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from matplotlib.figure import Figure
-
     from experiments.finished_runs import Row
 
 __all__ = ["REFUSED", "page"]
 
 REFUSED: Final = "no Jacobian"
-NEAR: Final = 0.1  # of the starting distance: a run that ends within it has settled
 THEOREMS: Final = ("dirac-gan-eigenvalues", "full-rank-game-is-stable", "bilinear-step-radii")
-TITLES: Final = {
-    "minimax": "minimax",
-    "non-saturating": "non-saturating",
-    "r1": "with R1",
-    "noise": "with instance noise",
-    "wgan": "WGAN, clipped",
-    "wgan-gp": "WGAN-GP",
-}
 VERDICTS: Final = {
     "minimax": "undetermined",
     "non-saturating": "undetermined",
@@ -61,7 +46,6 @@ VERDICTS: Final = {
     "wgan": "undetermined",
     "wgan-gp": REFUSED,
 }
-SETTLES: Final = {"r1": True, "noise": True, "wgan": False, "wgan-gp": False}
 DAMPED: Final = ("r1", "noise")
 _ROUNDING: Final = 1e-12
 
@@ -117,7 +101,7 @@ def page(rows: Sequence[Row], command: str) -> ExperimentPage:
                     {k: v for k, v in r["measured"].items() if k not in ("path", "because")}
                     for r in chosen(own, method=method)
                 ]
-                for method in _methods(own)
+                for method in methods_of(own)
             }
             for part, own in (("dirac", dirac), ("ring8", ring8))
         },
@@ -135,20 +119,6 @@ def _headline(parts: Sequence[Part], ring8: Sequence[Row]) -> str:
     return f"{toy}; of {len(_damped(ring8))} regularised runs on ring8 {where}."
 
 
-def _methods(rows: Sequence[Row]) -> list[str]:
-    return list(dict.fromkeys(r["configuration"]["method"] for r in rows))
-
-
-def _proved(method: str) -> list[complex] | None:
-    """Again from the theorem's text, apart from what the runs were made with."""
-    half = {"minimax": 0.0, "non-saturating": 0.0, "r1": 0.25, "noise": 0.25, "wgan": 0.0}
-    if method not in half:
-        return None
-    c = 1.0 if method == "wgan" else 0.5
-    turn = (c * c - half[method] ** 2) ** 0.5
-    return [complex(half[method], -turn), complex(half[method], turn)]
-
-
 def _real(rows: Sequence[Row]) -> list[float]:
     return [r["measured"]["eigenvalues"][1][0] for r in rows]
 
@@ -159,7 +129,7 @@ def _imag(rows: Sequence[Row]) -> list[float]:
 
 def _spectrum_holds(rows: Sequence[Row], method: str) -> Agreement:
     """Exactly where the data are one point; within the interval over seeds where noise is drawn."""
-    proved = _proved(method)
+    proved = proved_at(method)
     if proved is None:
         return Agreement.supported
     for values, truth in ((_real(rows), proved[1].real), (_imag(rows), proved[1].imag)):
@@ -184,8 +154,8 @@ def _spectra(rows: Sequence[Row]) -> Part:
     lines: list[list[str]] = []
     agreed: list[Agreement] = []
     right = 0
-    for method in _methods(rows):
-        own, proved = chosen(rows, method=method), _proved(method)
+    for method in methods_of(rows):
+        own, proved = chosen(rows, method=method), proved_at(method)
         holds = _spectrum_holds(own, method)
         as_said = [r["measured"]["verdict"] == VERDICTS[method] for r in own]
         right += sum(as_said)
@@ -216,7 +186,7 @@ def _spectra(rows: Sequence[Row]) -> Part:
         table=Table(
             columns=["game", "proved", "real part", "± imaginary part", "verdict"], rows=lines
         ),
-        draw=partial(_spectra_figure, rows),
+        draw=partial(spectra_figure, rows),
         alt="Eigenvalues of each game in the complex plane, measured and proved",
         caption="Eigenvalues at the equilibrium. Rings: proved. Dots: measured, one a seed. Upwards "
         "the imaginary part; right of the line both decay. In the table, real and imaginary part, medians with 95 % intervals.",
@@ -264,11 +234,11 @@ def _ends(rows: Sequence[Row]) -> Part:
                     over_seeds([r["measured"]["end"] for r in own], 3),
                     f"{sum(map(_settled, own))} of {len(own)}",
                 ]
-                for m in _methods(rows)
+                for m in methods_of(rows)
                 for own in (chosen(rows, method=m),)
             ],
         ),
-        draw=partial(_ends_figure, rows),
+        draw=partial(ends_figure, rows),
         alt="Distance to the equilibrium over the steps, for each game",
         caption="Distance to the equilibrium over the steps, one line a seed. Dashed: 0.1. In the "
         "table, medians over seeds with 95 % intervals.",
@@ -312,10 +282,10 @@ def _trained(rows: Sequence[Row]) -> Part:
         numbers=[
             Number(
                 label=f"{TITLES[m]}: least real part",
-                value=over_seeds(_least(chosen(rows, method=m)), 2),
+                value=over_seeds(least_real(chosen(rows, method=m)), 2),
                 note=_counted(chosen(rows, method=m)),
             )
-            for m in _methods(rows)
+            for m in methods_of(rows)
         ],
         table=Table(
             columns=[
@@ -330,14 +300,14 @@ def _trained(rows: Sequence[Row]) -> Part:
                     TITLES[m],
                     _counted(own),
                     f"{sum(map(_rests, own))} of {len(own)}",
-                    over_seeds(_least(own), 2),
+                    over_seeds(least_real(own), 2),
                     over_seeds([r["measured"]["late"] / r["measured"]["early"] for r in own], 2),
                 ]
-                for m in _methods(rows)
+                for m in methods_of(rows)
                 for own in (chosen(rows, method=m),)
             ],
         ),
-        draw=partial(_trained_figure, rows),
+        draw=partial(trained_figure, rows),
         alt="The least real part of an eigenvalue at each trained end point",
         caption="Least real part of an eigenvalue at each trained end point, on one batch. Filled: "
         "unstable on fresh batches too; hollow: not decided. In the table, medians with 95 % "
@@ -345,77 +315,6 @@ def _trained(rows: Sequence[Row]) -> Part:
         "(99 %), which is no proof that it is; the last column is the mean gradient norm of the last tenth of the run over the "
         "first's.",
     )
-
-
-def _least(rows: Sequence[Row]) -> list[float]:
-    return [r["measured"]["min_real"] for r in rows if r["measured"]["min_real"] is not None]
-
-
-@page_style()
-def _spectra_figure(rows: Sequence[Row], width_px: int) -> Figure:
-    methods = [m for m in _methods(rows) if _proved(m) is not None]
-    figure, axes = panels(width_px, len(methods), height=190, columns=3)
-    for ax, method in zip(axes, methods, strict=True):
-        for value in _proved(method) or []:
-            ax.plot(value.real, value.imag, "o", markersize=11, markerfacecolor="none",
-                    markeredgecolor=INK, markeredgewidth=1.3)  # fmt: skip
-        for row in chosen(rows, method=method):
-            points = np.array(row["measured"]["eigenvalues"])
-            ax.plot(points[:, 0], points[:, 1], "o", color=GENERATOR, markersize=4)
-        ax.axvline(0.0, color=MUTED, linewidth=1)
-        ax.set_xlim(-0.2, 0.45)
-        ax.set_ylim(-1.25, 1.25)
-        set_ticks(ax, "x", [0.0, 0.25])
-        set_ticks(ax, "y", [-1.0, 0.0, 1.0])
-        y_title(ax, TITLES[method])
-    x_title(axes[-1], "real part")
-    return figure
-
-
-@page_style()
-def _ends_figure(rows: Sequence[Row], width_px: int) -> Figure:
-    methods = _methods(rows)
-    figure, axes = panels(width_px, len(methods), height=180, columns=3)
-    steps = rows[0]["configuration"]["steps"]
-    for ax, method in zip(axes, methods, strict=True):
-        colour = GENERATOR if SETTLES.get(method) else DISCRIMINATOR
-        for row in chosen(rows, method=method):
-            path = np.array(row["measured"]["path"])
-            ax.plot(np.linspace(1, steps, len(path)), np.maximum(path, 1e-7), color=colour,
-                    linewidth=1.0, alpha=0.7)  # fmt: skip
-        ax.set_yscale("log")
-        ax.set_ylim(1e-7, 10.0)
-        ax.set_xlim(0, steps)
-        set_ticks(ax, "y", [1e-6, 1e-4, 1e-2, 1.0], ["10⁻⁶", "10⁻⁴", "0.01", "1"])
-        set_ticks(ax, "x", [0, steps])
-        reference(ax, NEAR, axis="y")
-        y_title(ax, TITLES[method])
-    x_title(axes[-1], "step")
-    return figure
-
-
-@page_style()
-def _trained_figure(rows: Sequence[Row], width_px: int) -> Figure:
-    methods = _methods(rows)
-    figure, (ax,) = panels(width_px, 1, height=40 + 40 * len(methods), columns=1)
-    low = min((min(_least(chosen(rows, method=m)), default=0.0) for m in methods), default=-1.0)
-    for place, method in enumerate(methods):
-        for row in chosen(rows, method=method):
-            at = row["measured"]["min_real"]
-            if at is not None:
-                sure = row["measured"]["verdict"] == "unstable"
-                interval(ax, at, at, at, -place, FAILING if sure else GENERATOR, hollow=not sure)
-        label(ax, 1.6 * low, -place, TITLES[method], MUTED, bold=False)
-    reference(ax, 0.0, text="decays")
-    ax.set_xscale("symlog", linthresh=0.01)
-    ax.set_xlim(40.0 * low, 0.05)
-    for text in ax.texts[: len(methods)]:
-        text.xy = (38.0 * low, text.xy[1])
-    ax.set_ylim(-len(methods) + 0.4, 0.6)
-    set_ticks(ax, "y", [])
-    set_ticks(ax, "x", [-1.0, -0.1, -0.01, 0.0])
-    x_title(ax, "least real part (logarithmic below −0.01)")
-    return figure
 
 
 def _conclusion(parts: Sequence[Part], dirac: Sequence[Row], ring8: Sequence[Row]) -> list[str]:

@@ -9,7 +9,8 @@ import numpy as np
 import pytest
 
 from experiments.stability import DIRAC, perform, planned
-from experiments.stability_page import REFUSED, SETTLES, VERDICTS, page
+from experiments.stability_figures import SETTLES
+from experiments.stability_page import REFUSED, VERDICTS, page
 from gancheck.rendering.experiment_page import Agreement
 
 
